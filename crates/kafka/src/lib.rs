@@ -1,0 +1,1 @@
+//! Kafka: source, transactional sink, topics, embedded broker.

@@ -1,0 +1,1 @@
+//! The sampling state machine: window, stream time, decisions, ledger of offsets.

@@ -1,0 +1,1 @@
+//! Development only: a seeded world that runs the production core.
