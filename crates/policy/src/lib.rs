@@ -1,1 +1,40 @@
 //! Which traces are worth keeping.
+//!
+//! A [`PolicySet`] is compiled from [`Policy`]s. It says which attributes it wants to see
+//! ([`PolicySet::interest`]), folds each arriving span into a trace's small [`Facts`]
+//! ([`PolicySet::fold`]), and, once the trace has closed, judges those facts
+//! ([`PolicySet::judge`]): never the spans again.
+//!
+//! ```
+//! use tailsift_policy::{Facts, Kind, Policy, PolicySet, Semantics, StatusCodes, Verdict};
+//! use tailsift_trace::{StatusCode, TraceId};
+//!
+//! let errors = Policy::new("errors", Kind::StatusCode(StatusCodes(vec![StatusCode::ERROR])));
+//! let set = PolicySet::compile(vec![errors], Semantics::default()).unwrap();
+//! let outcome = set.judge(TraceId([1; 16]), &Facts::default(), &mut Vec::new());
+//! assert_eq!(outcome.verdict, Verdict::Drop);
+//! ```
+//!
+//! Pure: no clock, no randomness, no I/O. Adding a kind is its file in `kind/`, a variant of
+//! [`Kind`] and its mapping in the configuration crate; exhaustive matches list the rest.
+
+mod decision;
+mod error;
+mod facts;
+mod kind;
+mod randomness;
+mod set;
+
+pub use decision::{CloseReason, Decision, Outcome, Threshold, Verdict, Vote};
+pub use error::PolicyError;
+pub use facts::{Facts, Tally};
+pub use kind::and::And;
+pub use kind::latency::Latency;
+pub use kind::low_confidence::{LowConfidence, Scale};
+pub use kind::numeric_attribute::NumericAttribute;
+pub use kind::probabilistic::Probabilistic;
+pub use kind::span_latency::{NameMatch, SpanLatency};
+pub use kind::status_code::StatusCodes;
+pub use kind::string_attribute::StringAttribute;
+pub use kind::{Kind, Policy};
+pub use set::{Compatibility, Derive, PolicySet, Semantics};

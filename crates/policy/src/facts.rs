@@ -1,0 +1,119 @@
+//! What is remembered of a trace while it waits: bits and numbers, never spans.
+
+use tailsift_trace::UnixNano;
+
+/// The small state that policies judge.
+///
+/// About 56 bytes; a set of more than 64 bits of policy state moves to the heap.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// Spans folded in, repeats included.
+    pub spans: u32,
+    /// A span without a parent was seen.
+    pub root_seen: bool,
+    /// The earliest start; 0 until one is known.
+    pub start: UnixNano,
+    /// The latest end; 0 until one is known.
+    pub end: UnixNano,
+    /// The explicit randomness (`ot=rv`), if a span carried one.
+    pub randomness: Option<u64>,
+    pub(crate) bits: Bits,
+}
+
+impl Facts {
+    /// Latest end minus earliest start, in nanoseconds; negative if spans end before they start.
+    pub fn duration_ns(&self) -> i64 {
+        // Both are read as signed, as Go's time does: the Collector's answers depend on it.
+        (self.end.0 as i64).saturating_sub(self.start.0 as i64)
+    }
+
+    /// Bytes on the heap beyond the struct itself.
+    pub fn heap_bytes(&self) -> usize {
+        match &self.bits {
+            Bits::Inline(_) => 0,
+            Bits::Heap(words) => words.len() * 8,
+        }
+    }
+}
+
+/// Oddities met while folding: counted, never fatal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    /// Confidence attributes that were NaN or no number.
+    pub confidence_unreadable: u64,
+}
+
+/// A policy's place in [`Bits`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Bit(pub(crate) u16);
+
+/// A bit per predicate that some span fulfilled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Bits {
+    Inline(u64),
+    Heap(Box<[u64]>),
+}
+
+impl Default for Bits {
+    fn default() -> Self {
+        Self::Inline(0)
+    }
+}
+
+impl Bits {
+    #[inline]
+    pub(crate) fn get(&self, bit: Bit) -> bool {
+        let (word, mask) = place(bit);
+        match self {
+            Self::Inline(bits) => word == 0 && bits & mask != 0,
+            Self::Heap(words) => words.get(word).is_some_and(|bits| bits & mask != 0),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn set(&mut self, bit: Bit) {
+        let (word, mask) = place(bit);
+        match self {
+            Self::Inline(bits) if word == 0 => *bits |= mask,
+            Self::Inline(_) | Self::Heap(_) => self.set_on_heap(word, mask),
+        }
+    }
+
+    #[cold]
+    fn set_on_heap(&mut self, word: usize, mask: u64) {
+        let mut words = match self {
+            Self::Inline(bits) => vec![*bits],
+            Self::Heap(words) => words.to_vec(),
+        };
+        words.resize(words.len().max(word + 1), 0);
+        words[word] |= mask;
+        *self = Self::Heap(words.into());
+    }
+}
+
+#[inline]
+fn place(bit: Bit) -> (usize, u64) {
+    (usize::from(bit.0 >> 6), 1 << (bit.0 & 63))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_move_to_the_heap_when_they_must() {
+        let mut bits = Bits::default();
+        bits.set(Bit(3));
+        assert_eq!(bits, Bits::Inline(8));
+        bits.set(Bit(200));
+        bits.set(Bit(64));
+        for bit in 0..300 {
+            assert_eq!(bits.get(Bit(bit)), [3, 64, 200].contains(&bit), "{bit}");
+        }
+    }
+
+    #[test]
+    fn facts_stay_small() {
+        assert!(size_of::<Facts>() <= 64, "{}", size_of::<Facts>());
+    }
+}

@@ -1,0 +1,67 @@
+//! `latency`: the trace took longer than a threshold.
+
+use crate::Facts;
+use crate::facts::Bit;
+use crate::set::Compiler;
+
+/// Whole milliseconds from the earliest start to the latest end, strictly above a threshold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Latency {
+    /// Milliseconds; a duration equal to it does not count.
+    pub threshold_ms: i64,
+    /// Milliseconds, inclusive; 0 = no upper bound.
+    pub upper_threshold_ms: i64,
+}
+
+#[derive(Debug)]
+pub(crate) struct Rule {
+    bounds: Latency,
+    /// Set when the duration so far was in range: the Collector tests an upper bound after
+    /// every span and stops at the first hit.
+    hit: Option<Bit>,
+}
+
+impl Latency {
+    pub(crate) fn compile(self, path: &str, compiler: &mut Compiler<'_>) -> Rule {
+        let bounded = self.upper_threshold_ms != 0;
+        if !compiler.collector() {
+            if self.threshold_ms < 0 {
+                let message = format!("must not be negative, got {}", self.threshold_ms);
+                compiler.refuse(format!("{path}.latency.threshold_ms"), message);
+            }
+            if bounded && self.upper_threshold_ms <= self.threshold_ms {
+                let message = format!(
+                    "must be above threshold_ms ({}) or 0 for no bound, got {}",
+                    self.threshold_ms, self.upper_threshold_ms
+                );
+                compiler.refuse(format!("{path}.latency.upper_threshold_ms"), message);
+            }
+        }
+        let order_matters = bounded && compiler.collector();
+        Rule { bounds: self, hit: order_matters.then(|| compiler.bit()) }
+    }
+}
+
+impl Rule {
+    #[inline]
+    pub(crate) fn fold(&self, facts: &mut Facts) {
+        if let Some(hit) = self.hit
+            && self.in_range(facts)
+        {
+            facts.bits.set(hit);
+        }
+    }
+
+    pub(crate) fn sampled(&self, facts: &Facts) -> bool {
+        match self.hit {
+            Some(hit) => facts.bits.get(hit),
+            None => facts.spans > 0 && self.in_range(facts),
+        }
+    }
+
+    fn in_range(&self, facts: &Facts) -> bool {
+        let Latency { threshold_ms, upper_threshold_ms } = self.bounds;
+        let duration_ms = facts.duration_ns() / 1_000_000;
+        duration_ms > threshold_ms && (upper_threshold_ms == 0 || duration_ms <= upper_threshold_ms)
+    }
+}

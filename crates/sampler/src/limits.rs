@@ -1,0 +1,43 @@
+//! Every bound of a shard, in one place.
+
+use tailsift_trace::Millis;
+
+/// How long traces wait and how much a shard may hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A trace is judged at the latest this long (stream time) after its first record.
+    pub decision_wait: Millis,
+    /// A trace is judged this long after its root span; `None` = the root changes nothing.
+    pub decision_wait_after_root: Option<Millis>,
+    /// A verdict is remembered this long (stream time) for late spans; at least `decision_wait`.
+    pub remember: Millis,
+    /// How far behind the wall clock an idle partition's stream time stays: producers' linger
+    /// and retries.
+    pub idle_grace: Millis,
+    /// Bytes of window and remembered decisions together. Over it the oldest traces are judged
+    /// early ([`MemoryLimit`](tailsift_policy::CloseReason::MemoryLimit)).
+    pub memory_bytes: usize,
+    /// A trace is judged once it has this many spans.
+    pub spans_per_trace: u32,
+    /// A trace is judged once it has this many bytes.
+    pub bytes_per_trace: usize,
+    /// Outputs waiting for a commit. At this many bytes the shard is
+    /// [congested](crate::Shard::is_congested): no more records should be handed in.
+    pub epoch_bytes: usize,
+}
+
+impl Default for Limits {
+    /// The defaults of the configuration file, for a process with one worker.
+    fn default() -> Self {
+        Self {
+            decision_wait: Millis::from_secs(30),
+            decision_wait_after_root: None,
+            remember: Millis::from_secs(600),
+            idle_grace: Millis::from_secs(2),
+            memory_bytes: 1 << 30,
+            spans_per_trace: 100_000,
+            bytes_per_trace: 64 << 20,
+            epoch_bytes: 64 << 20,
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! What the core counts. The shell exports it.
+
+use tailsift_policy::{CloseReason, Tally};
+use tailsift_trace::Millis;
+
+/// A shard's counters, all since its creation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Records handed in, poison included.
+    pub records: u64,
+    /// Their payload bytes.
+    pub record_bytes: u64,
+    /// Well-formed spans.
+    pub spans: u64,
+    /// Spans without a usable trace ID.
+    pub malformed_spans: u64,
+    /// Records that could not be read at all.
+    pub poison_records: u64,
+    /// Records without a value, or with no span in it.
+    pub empty_records: u64,
+    /// Traces that entered the window.
+    pub traces_opened: u64,
+    /// Traces judged, by [`CloseReason`] in the order of [`CloseReason::ALL`].
+    pub closed: [u64; CloseReason::ALL.len()],
+    /// Traces kept, by deciding policy in configured order.
+    pub kept_by_policy: Vec<u64>,
+    /// Traces kept.
+    pub kept_traces: u64,
+    /// Traces dropped.
+    pub dropped_traces: u64,
+    /// Spans exported, late ones included.
+    pub kept_spans: u64,
+    /// Spans let go, late ones included.
+    pub dropped_spans: u64,
+    /// Spans that came after their trace was kept: exported at once.
+    pub late_spans_kept: u64,
+    /// Spans that came after their trace was dropped: let go.
+    pub late_spans_dropped: u64,
+    /// Dropped traces that their late spans would have had kept.
+    pub late_would_have_kept: u64,
+    /// Verdicts forgotten before their time, for want of memory.
+    pub decisions_forgotten_early: u64,
+    /// Kept traces whose records disagreed in their headers, so that none was copied.
+    pub headers_differed: u64,
+    /// Traces seen on two partitions: the input is not keyed by trace ID (a sample of one trace
+    /// in 64 is looked at).
+    pub traces_on_two_partitions: u64,
+    /// Spans thrown away undecided when their partition was given up; its next owner replays them.
+    pub spans_given_up: u64,
+    /// Oddities met in attributes.
+    pub tally: Tally,
+}
+
+/// What a shard holds at this moment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gauges {
+    /// Traces waiting.
+    pub traces_open: usize,
+    /// Spans of traces waiting.
+    pub spans_open: u64,
+    /// Bytes of the window: what [`Limits::memory_bytes`](crate::Limits::memory_bytes) bounds,
+    /// without remembered decisions.
+    pub window_bytes: usize,
+    /// Verdicts remembered.
+    pub decisions: usize,
+    /// Their bytes.
+    pub decision_bytes: usize,
+    /// Bytes of outputs that wait for a commit.
+    pub epoch_bytes: usize,
+    /// Stream time since the first record of the oldest waiting trace.
+    pub oldest_open: Millis,
+}
+
+/// How far a partition has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// The partition.
+    pub partition: i32,
+    /// The next offset to read.
+    pub next_offset: i64,
+    /// The smallest offset still needed: what may be committed.
+    pub low_watermark: i64,
+    /// What was committed last by this assignment, if anything.
+    pub committed: Option<i64>,
+    /// The partition's clock; `None` until it has started.
+    pub stream_time: Option<Millis>,
+}
