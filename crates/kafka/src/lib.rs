@@ -1,1 +1,20 @@
 //! Kafka: source, transactional sink, topics, embedded broker.
+
+mod client;
+mod embedded;
+mod error;
+mod ffi;
+mod offsets;
+mod partitioner;
+mod reader;
+mod topics;
+mod writer;
+
+pub use client::{ClientSettings, PropertyError, validate_properties};
+pub use embedded::EmbeddedBroker;
+pub use error::{ClientError, EmbeddedError, ReadError, TopicError, WriteError};
+pub use offsets::{Isolation, PartitionOffset};
+pub use partitioner::{Partitioner, partition_fnv1a, partition_murmur2};
+pub use reader::{ReadRange, Reader, RecordRef, StoredRecord};
+pub use topics::{Admin, CommittedOffset, Ensured, Finding, TopicDescription, TopicPlan};
+pub use writer::{Outgoing, Writer, WriterReport};

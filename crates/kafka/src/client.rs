@@ -1,0 +1,243 @@
+//! How to reach a cluster, and where its client's log lines go.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::KafkaError;
+use rdkafka::producer::{DeliveryResult, ProducerContext};
+use rdkafka::statistics::Statistics;
+use tracing::{Level, debug, enabled, error, info, warn};
+
+use crate::error::{ClientError, describe};
+
+#[cfg(test)]
+mod tests;
+
+/// How long a transaction may stay open, in milliseconds, unless `transaction.timeout.ms` is set.
+pub(crate) const TRANSACTION_TIMEOUT_MS: u64 = 15_000;
+
+/// Where a cluster is and how to talk to it.
+///
+/// The text form shows which properties are set, never their values: some are secrets.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ClientSettings {
+    /// Comma-separated `host:port` of some brokers.
+    pub bootstrap_servers: String,
+    /// librdkafka properties as typed by the user: security, rack, tuning
+    /// (see [`validate_properties`]).
+    pub properties: BTreeMap<String, String>,
+}
+
+impl ClientSettings {
+    /// Settings without properties.
+    pub fn new(bootstrap_servers: impl Into<String>) -> Self {
+        Self { bootstrap_servers: bootstrap_servers.into(), properties: BTreeMap::new() }
+    }
+
+    /// The configuration of any client of this cluster.
+    pub(crate) fn config(&self) -> ClientConfig {
+        self.config_with(&[], &[])
+    }
+
+    /// The same with `defaults`, which the user's properties override, and `owned`, which they
+    /// do not.
+    pub(crate) fn config_with(
+        &self,
+        defaults: &[(&str, &str)],
+        owned: &[(&str, &str)],
+    ) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("client.id", "tailsift");
+        for (key, value) in defaults {
+            config.set(*key, *value);
+        }
+        for (key, value) in &self.properties {
+            config.set(key, value);
+        }
+        for (key, value) in owned {
+            config.set(*key, *value);
+        }
+        config.set("bootstrap.servers", &self.bootstrap_servers);
+        config.set_log_level(log_level());
+        config
+    }
+
+    /// A client of this cluster.
+    pub(crate) fn client<C, T>(&self, config: &ClientConfig, context: C) -> Result<T, ClientError>
+    where
+        C: ClientContext,
+        T: FromClientConfigAndContext<C>,
+    {
+        config.create_with_context(context).map_err(|error| ClientError {
+            bootstrap_servers: self.bootstrap_servers.clone(),
+            reason: describe(&error),
+        })
+    }
+}
+
+impl fmt::Debug for ClientSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientSettings")
+            .field("bootstrap_servers", &self.bootstrap_servers)
+            .field("properties", &self.properties.keys())
+            .finish()
+    }
+}
+
+/// A property that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("kafka.properties.{key}: {reason}")]
+pub struct PropertyError {
+    /// Its name.
+    pub key: String,
+    /// What is wrong and what to do; holds no value of a property that may be a secret.
+    pub reason: String,
+}
+
+/// Properties that the delivery guarantees rest on, and what to use instead.
+const OWNED: &[(&str, &str)] = &[
+    ("isolation.level", "the guarantees rest on it; remove it"),
+    ("transactional.id", "it is made of group, instance and worker; set `instance` instead"),
+    ("enable.idempotence", "the guarantees rest on it; remove it"),
+    ("acks", "the guarantees rest on it; remove it"),
+    ("request.required.acks", "the guarantees rest on it; remove it"),
+    ("enable.auto.commit", "offsets commit with their verdicts; remove it"),
+    ("auto.commit.enable", "offsets commit with their verdicts; remove it"),
+    ("enable.auto.offset.store", "offsets commit with their verdicts; remove it"),
+    ("auto.offset.reset", "it could skip records; set `input.start` instead"),
+    ("group.id", "set `group` instead"),
+    ("group.instance.id", "set `instance` instead"),
+    ("bootstrap.servers", "set `kafka.bootstrap_servers` instead"),
+    ("metadata.broker.list", "set `kafka.bootstrap_servers` instead"),
+    ("enable.partition.eof", "the readers' ends rest on it; remove it"),
+    ("test.mock.num.brokers", "it replaces the cluster by an empty one; remove it"),
+];
+
+/// Checks a user's properties: none that we own, no unknown name, no value that librdkafka
+/// refuses. Combinations are only checked when a client is made.
+///
+/// # Errors
+/// All that is wrong, in the order of the keys.
+pub fn validate_properties(
+    properties: &BTreeMap<String, String>,
+) -> Result<(), Vec<PropertyError>> {
+    let errors: Vec<_> = properties
+        .iter()
+        .filter_map(|(key, value)| {
+            let reason = owned(key)
+                .or_else(|| delivery_timeout(key, value, properties))
+                .or_else(|| refused(key, value))?;
+            Some(PropertyError { key: key.clone(), reason })
+        })
+        .collect();
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+fn owned(key: &str) -> Option<String> {
+    let (_, remedy) = OWNED.iter().find(|(owned, _)| *owned == key)?;
+    Some(format!("cannot be set: {remedy}"))
+}
+
+/// A record that may outlive its transaction would fail it.
+fn delivery_timeout(
+    key: &str,
+    value: &str,
+    properties: &BTreeMap<String, String>,
+) -> Option<String> {
+    if !matches!(key, "message.timeout.ms" | "delivery.timeout.ms") {
+        return None;
+    }
+    let limit = properties
+        .get("transaction.timeout.ms")
+        .and_then(|limit| limit.trim().parse().ok())
+        .unwrap_or(TRANSACTION_TIMEOUT_MS);
+    let given: u64 = value.trim().parse().ok()?;
+    (given == 0 || given > limit).then(|| {
+        format!(
+            "expected 1 to {limit} (transaction.timeout.ms), got {given}; \
+             lower it or raise transaction.timeout.ms"
+        )
+    })
+}
+
+fn refused(key: &str, value: &str) -> Option<String> {
+    if key.contains('\0') || value.contains('\0') {
+        return Some("holds a zero byte; remove it".to_owned());
+    }
+    let error = ClientConfig::new().set(key, value).create_native_config().err()?;
+    let reason = if let KafkaError::ClientConfig(_, reason, ..) = &error {
+        if may_be_secret(key) { "the value (not shown) is refused" } else { reason }
+    } else {
+        &describe(&error)
+    };
+    Some(format!("{reason}; see librdkafka's CONFIGURATION.md"))
+}
+
+/// True if messages must not show the property's value.
+pub(crate) fn may_be_secret(key: &str) -> bool {
+    const PARTS: &[&str] =
+        &["password", "passphrase", "secret", "pem", "token", "oauthbearer.config", "extensions"];
+    PARTS.iter().any(|part| key.contains(part))
+}
+
+/// librdkafka's log level: what the subscriber would show.
+fn log_level() -> RDKafkaLogLevel {
+    if enabled!(target: "librdkafka", Level::DEBUG) {
+        RDKafkaLogLevel::Debug
+    } else if enabled!(target: "librdkafka", Level::INFO) {
+        RDKafkaLogLevel::Info
+    } else if enabled!(target: "librdkafka", Level::WARN) {
+        RDKafkaLogLevel::Warning
+    } else {
+        RDKafkaLogLevel::Error
+    }
+}
+
+/// Hands a log line of librdkafka on to `tracing`, target `librdkafka`.
+pub(crate) fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    // Every client is given the user's whole list, so each is told which properties are not its.
+    let level = if facility == "CONFWARN" { RDKafkaLogLevel::Debug } else { level };
+    match level {
+        RDKafkaLogLevel::Emerg
+        | RDKafkaLogLevel::Alert
+        | RDKafkaLogLevel::Critical
+        | RDKafkaLogLevel::Error => error!(target: "librdkafka", facility, "{message}"),
+        RDKafkaLogLevel::Warning => warn!(target: "librdkafka", facility, "{message}"),
+        RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+            info!(target: "librdkafka", facility, "{message}");
+        }
+        RDKafkaLogLevel::Debug => debug!(target: "librdkafka", facility, "{message}"),
+    }
+}
+
+/// Logs an error that concerns a client as a whole; librdkafka goes on by itself.
+pub(crate) fn log_error(error: &KafkaError, reason: &str) {
+    warn!(target: "librdkafka", error = %describe(error), "{reason}");
+}
+
+/// The context of clients that need no call-backs but logging.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct LogBridge;
+
+impl ClientContext for LogBridge {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn stats(&self, _: Statistics) {}
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log_error(&error, reason);
+    }
+}
+
+impl ConsumerContext for LogBridge {}
+
+impl ProducerContext for LogBridge {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, (): Self::DeliveryOpaque) {}
+}

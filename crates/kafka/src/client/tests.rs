@@ -1,0 +1,83 @@
+use super::*;
+
+fn errors(properties: &[(&str, &str)]) -> Vec<String> {
+    let properties = properties.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    match validate_properties(&properties) {
+        Ok(()) => Vec::new(),
+        Err(errors) => errors.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn ordinary_properties_pass() {
+    assert_eq!(
+        errors(&[
+            ("client.rack", "a"),
+            ("message.timeout.ms", "15000"),
+            ("sasl.mechanism", "PLAIN"),
+            ("sasl.password", "hunter2"),
+            ("security.protocol", "sasl_plaintext"),
+            ("session.timeout.ms", "6000"),
+        ]),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn properties_that_guarantees_rest_on_are_refused() {
+    for (key, _) in OWNED {
+        let errors = errors(&[(key, "x")]);
+        assert_eq!(errors.len(), 1, "{key}");
+        assert!(errors[0].starts_with(&format!("kafka.properties.{key}: cannot be set: ")));
+    }
+}
+
+#[test]
+fn all_errors_come_at_once_and_name_the_key() {
+    let errors = errors(&[("acks", "1"), ("linger.ms", "soon"), ("no.such.thing", "1")]);
+    assert_eq!(errors.len(), 3, "{errors:#?}");
+    assert!(errors[1].starts_with("kafka.properties.linger.ms: Invalid value"), "{}", errors[1]);
+    assert!(errors[2].contains("No such configuration property"), "{}", errors[2]);
+}
+
+#[test]
+fn a_delivery_may_not_outlive_its_transaction() {
+    let bad = errors(&[("message.timeout.ms", "15001")]);
+    assert_eq!(
+        bad,
+        ["kafka.properties.message.timeout.ms: expected 1 to 15000 (transaction.timeout.ms), \
+          got 15001; lower it or raise transaction.timeout.ms"]
+    );
+    assert_eq!(errors(&[("delivery.timeout.ms", "0")]).len(), 1);
+    let raised = [("message.timeout.ms", "20000"), ("transaction.timeout.ms", "30000")];
+    assert_eq!(errors(&raised), Vec::<String>::new());
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let mut settings = ClientSettings::new("localhost:9092");
+    settings.properties.insert("sasl.password".into(), "hunter2".into());
+    assert!(!format!("{settings:?}").contains("hunter2"));
+
+    settings.properties.insert("ssl.key.pem".into(), "hunter2".into());
+    settings.properties.insert("security.protocol".into(), "ssl".into());
+    let result: Result<rdkafka::consumer::BaseConsumer<LogBridge>, _> =
+        settings.client(&settings.config(), LogBridge);
+    let text = result.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(text.contains("kafka.properties") && !text.contains("hunter2"), "{text}");
+
+    let zero = errors(&[("ssl.key.password", "hunter2\0")]);
+    assert!(zero[0].contains("zero byte") && !zero[0].contains("hunter2"), "{zero:?}");
+}
+
+#[test]
+fn the_users_properties_override_defaults_but_not_what_is_owned() {
+    let mut settings = ClientSettings::new("localhost:9092");
+    settings.properties.insert("linger.ms".into(), "7".into());
+    settings.properties.insert("acks".into(), "0".into());
+    let config = settings.config_with(&[("linger.ms", "50")], &[("acks", "all")]);
+    assert_eq!(config.get("linger.ms"), Some("7"));
+    assert_eq!(config.get("acks"), Some("all"));
+    assert_eq!(config.get("client.id"), Some("tailsift"));
+    assert_eq!(config.get("bootstrap.servers"), Some("localhost:9092"));
+}

@@ -1,0 +1,183 @@
+//! What can go wrong at the client's side of a broker.
+
+use std::time::Duration;
+
+use rdkafka::error::KafkaError;
+
+/// A client could not be made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "kafka client for {bootstrap_servers:?} could not be created: {reason}; \
+     check kafka.bootstrap_servers and kafka.properties"
+)]
+pub struct ClientError {
+    /// The brokers it was meant for.
+    pub bootstrap_servers: String,
+    /// librdkafka's reason; never holds a property's value.
+    pub reason: String,
+}
+
+/// A record could not be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WriteError {
+    /// No producer.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The broker took nothing for too long while the local queue was full.
+    #[error(
+        "topic {topic}: the producer's queue stayed full for {waited:?}; \
+         check that the brokers answer, or raise queue.buffering.max.kbytes"
+    )]
+    QueueFull {
+        /// Where the record was meant to go.
+        topic: String,
+        /// How long the send waited.
+        waited: Duration,
+    },
+    /// The client refused the record at once.
+    #[error(
+        "topic {topic}: record of {bytes} bytes was refused: {reason}; \
+         check the topic's name and partition, and message.max.bytes"
+    )]
+    Refused {
+        /// Where the record was meant to go.
+        topic: String,
+        /// Key, value and headers, uncompressed.
+        bytes: usize,
+        /// librdkafka's reason.
+        reason: String,
+    },
+    /// Some records were given up.
+    #[error(
+        "{failed} of {total} records were not written, the first because: {first}; \
+         records that were acknowledged stay written"
+    )]
+    Undelivered {
+        /// Records given up.
+        failed: u64,
+        /// Records sent.
+        total: u64,
+        /// Topic, partition and reason of the first.
+        first: String,
+    },
+    /// The flush did not end in time.
+    #[error(
+        "{outstanding} records were not acknowledged within {waited:?}; \
+         check that the brokers answer, or allow more time"
+    )]
+    FlushTimeout {
+        /// Records whose fate is open.
+        outstanding: u64,
+        /// How long the flush waited.
+        waited: Duration,
+    },
+}
+
+/// A topic could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// No consumer.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Its partitions or offsets could not be learned.
+    #[error(transparent)]
+    Topic(#[from] TopicError),
+    /// A partition cannot be read on.
+    #[error("topic {topic}: reading stopped: {reason}; {remedy}")]
+    Refused {
+        /// The topic.
+        topic: String,
+        /// The broker's or the client's reason.
+        reason: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// Nothing came for too long although the end was not reached.
+    #[error(
+        "topic {topic} partition {partition}: expected records up to offset {end}, \
+         got nothing beyond {position} for {waited:?}{last}; check that its leader answers"
+    )]
+    Stalled {
+        /// The topic.
+        topic: String,
+        /// The first partition that is not read to its end.
+        partition: i32,
+        /// The next offset that was expected.
+        position: i64,
+        /// The end that was to be reached (exclusive).
+        end: i64,
+        /// How long nothing came.
+        waited: Duration,
+        /// The last trouble the client reported, or nothing.
+        last: String,
+    },
+}
+
+/// A question about a topic, or its creation, failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TopicError {
+    /// No client.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A name that no broker takes.
+    #[error(
+        "topic {topic:?}: expected 1 to 249 letters, digits, dots, underscores or hyphens; \
+         choose another name"
+    )]
+    Name {
+        /// The name, at most its first 300 characters.
+        topic: String,
+    },
+    /// The topic is not there.
+    #[error("topic {topic} does not exist; create it with `tailsift topics`")]
+    Missing {
+        /// The topic.
+        topic: String,
+    },
+    /// The broker did not answer as needed.
+    #[error("topic {topic}: {what} failed: {reason}; {remedy}")]
+    Request {
+        /// The topic.
+        topic: String,
+        /// What was asked.
+        what: &'static str,
+        /// The broker's or the client's reason.
+        reason: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+    /// Created, but not seen by the brokers in time.
+    #[error(
+        "topic {topic}: expected {partitions} partitions with a leader within {waited:?}, \
+         got {got}; check the brokers' health"
+    )]
+    NotVisible {
+        /// The topic.
+        topic: String,
+        /// Partitions asked for.
+        partitions: i32,
+        /// What metadata said last.
+        got: String,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+}
+
+/// The embedded broker did not start.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("embedded broker: {what} failed: {reason}; it needs free loopback ports and sound topics")]
+pub struct EmbeddedError {
+    /// The step.
+    pub what: String,
+    /// librdkafka's reason.
+    pub reason: String,
+}
+
+/// The text of an error without the value of any property (the wrapper's own text holds it).
+pub(crate) fn describe(error: &KafkaError) -> String {
+    if let KafkaError::ClientConfig(_, reason, key, value) = error {
+        let reason = if value.is_empty() { reason.clone() } else { reason.replace(value, "…") };
+        return format!("property {key}: {reason}");
+    }
+    error.to_string()
+}

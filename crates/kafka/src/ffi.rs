@@ -1,0 +1,84 @@
+//! What the safe wrapper does not reach. The only module with `unsafe`.
+#![expect(unsafe_code, reason = "calls into librdkafka that rdkafka does not wrap safely")]
+
+use std::ffi::{CStr, c_char, c_void};
+use std::time::Duration;
+use std::{ptr, slice};
+
+use rdkafka::TopicPartitionList;
+use rdkafka::bindings as rdsys;
+use rdkafka::client::{Client, ClientContext};
+use rdkafka::message::BorrowedMessage;
+
+/// A header of a record, as bytes: neither brokers nor clients check that names are UTF-8, and the
+/// wrapper's accessor panics where they are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HeaderBytes<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) value: Option<&'a [u8]>,
+}
+
+/// The header at `index`, in the order of the wire; `None` past the last.
+pub(crate) fn header<'a>(
+    message: &'a BorrowedMessage<'_>,
+    index: usize,
+) -> Option<HeaderBytes<'a>> {
+    let mut headers = ptr::null_mut();
+    // SAFETY: the message is alive for 'a and owned by one thread at a time; the call parses its
+    // headers once and leaves them owned by the message.
+    let found = unsafe { rdsys::rd_kafka_message_headers(message.ptr(), &mut headers) };
+    if found != rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+        return None;
+    }
+    let mut name: *const c_char = ptr::null();
+    let mut value: *const c_void = ptr::null();
+    let mut size = 0;
+    // SAFETY: `headers` was just returned for a living message, the out-pointers are valid.
+    let found =
+        unsafe { rdsys::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut size) };
+    if found != rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+        return None;
+    }
+    // SAFETY: librdkafka keeps name (NUL-terminated) and value (size bytes) as long as the message.
+    unsafe {
+        Some(HeaderBytes {
+            name: CStr::from_ptr(name).to_bytes(),
+            value: (!value.is_null()).then(|| slice::from_raw_parts(value.cast::<u8>(), size)),
+        })
+    }
+}
+
+/// The metadata committed with the list's element at `index`, as bytes: other clients may have
+/// written anything, and the wrapper's accessor panics where it is not UTF-8.
+pub(crate) fn committed_metadata(list: &TopicPartitionList, index: usize) -> &[u8] {
+    // SAFETY: the list owns its C structure, which lives as long as the borrow.
+    let raw = unsafe { &*list.ptr() };
+    if index >= usize::try_from(raw.cnt).unwrap_or(0) {
+        return &[];
+    }
+    // SAFETY: index < cnt elements; metadata, where set, has metadata_size bytes owned by the list.
+    unsafe {
+        let element = &*raw.elems.add(index);
+        if element.metadata.is_null() {
+            return &[];
+        }
+        slice::from_raw_parts(element.metadata.cast::<u8>(), element.metadata_size)
+    }
+}
+
+/// Sets how long a mock cluster's group waits for more members before its first assignment (the
+/// default is 3 s). False if the client has no mock cluster.
+pub(crate) fn set_mock_initial_rebalance_delay<C: ClientContext>(
+    client: &Client<C>,
+    delay: Duration,
+) -> bool {
+    // SAFETY: the handle is alive for the borrow of the client.
+    let cluster = unsafe { rdsys::rd_kafka_handle_mock_cluster(client.native_ptr()) };
+    if cluster.is_null() {
+        return false;
+    }
+    let delay_ms = i32::try_from(delay.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: the mock cluster was just returned by its owner, which is alive.
+    unsafe { rdsys::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, delay_ms) };
+    true
+}

@@ -1,0 +1,452 @@
+//! Reading topics from offset to offset, without a group.
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::{Offset, TopicPartitionList};
+
+use crate::client::{ClientSettings, LogBridge};
+use crate::error::{ReadError, describe};
+use crate::ffi;
+use crate::offsets::{Isolation, PATIENCE, Wanted, existing_partitions, list_offsets};
+
+#[cfg(test)]
+mod tests;
+
+/// Reads partitions of one topic between two offsets each, or on and on. Within a partition
+/// records come in the order of the log; gaps (control records, aborted transactions, compaction)
+/// are passed over.
+pub struct Reader {
+    consumer: BaseConsumer<LogBridge>,
+    progress: Progress,
+}
+
+/// A part of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadRange {
+    /// The partition.
+    pub partition: i32,
+    /// The first offset to read. Below the log's start is the log's start.
+    pub start: i64,
+    /// The end (exclusive), at most the log's end when the reader is opened; `None` reads on as
+    /// records come.
+    pub end: Option<i64>,
+}
+
+/// A record as it is in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredRecord {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// CreateTime or LogAppendTime in milliseconds since the Unix epoch, if it has one.
+    pub timestamp_ms: Option<i64>,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value.
+    pub value: Option<Vec<u8>>,
+    /// Its headers in order; bytes of names that are not UTF-8 are replaced.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+/// A record in the client's buffer.
+#[derive(Clone, Copy)]
+pub struct RecordRef<'a>(&'a BorrowedMessage<'a>);
+
+const DEFAULTS: &[(&str, &str)] = &[
+    ("fetch.wait.max.ms", "100"),
+    ("fetch.queue.backoff.ms", "20"),
+    ("queued.max.messages.kbytes", "65536"),
+    ("check.crcs", "true"),
+];
+
+impl Reader {
+    /// Reads the whole topic, from its start to its end as it is now.
+    ///
+    /// # Errors
+    /// If the topic does not exist or the brokers do not answer.
+    pub fn open(
+        settings: &ClientSettings,
+        topic: &str,
+        isolation: Isolation,
+    ) -> Result<Self, ReadError> {
+        Self::open_with(settings, topic, isolation, |partitions| {
+            let whole = |partition| ReadRange { partition, start: 0, end: Some(i64::MAX) };
+            (0..partitions).map(whole).collect()
+        })
+    }
+
+    /// Reads the whole topic from its start, and on as records come.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn follow(
+        settings: &ClientSettings,
+        topic: &str,
+        isolation: Isolation,
+    ) -> Result<Self, ReadError> {
+        Self::open_with(settings, topic, isolation, |partitions| {
+            let whole = |partition| ReadRange { partition, start: 0, end: None };
+            (0..partitions).map(whole).collect()
+        })
+    }
+
+    /// Reads these parts of the topic (of each partition the last one given).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), or if a partition does not exist.
+    pub fn open_ranges(
+        settings: &ClientSettings,
+        topic: &str,
+        isolation: Isolation,
+        ranges: &[ReadRange],
+    ) -> Result<Self, ReadError> {
+        Self::open_with(settings, topic, isolation, |_| ranges.to_vec())
+    }
+
+    fn open_with(
+        settings: &ClientSettings,
+        topic: &str,
+        isolation: Isolation,
+        ranges: impl FnOnce(i32) -> Vec<ReadRange>,
+    ) -> Result<Self, ReadError> {
+        let owned = [
+            // The client wants a group before it takes an assignment; nothing joins it and
+            // nothing is committed.
+            ("group.id", "tailsift-reader"),
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("enable.partition.eof", "true"),
+            ("auto.offset.reset", "error"),
+            ("isolation.level", isolation.property()),
+        ];
+        let config = settings.config_with(DEFAULTS, &owned);
+        let consumer: BaseConsumer<LogBridge> = settings.client(&config, LogBridge)?;
+
+        let partitions = existing_partitions(&consumer, topic, PATIENCE)?;
+        let starts = list_offsets(&consumer, topic, partitions, Wanted::Start, PATIENCE)?;
+        let ends = list_offsets(&consumer, topic, partitions, Wanted::End, PATIENCE)?;
+        let mut progress = Progress::new(topic, partitions);
+        for range in ranges(partitions) {
+            let index = usize::try_from(range.partition).unwrap_or(usize::MAX);
+            let (Some(Some(start)), Some(Some(end))) = (starts.get(index), ends.get(index)) else {
+                return Err(ReadError::Refused {
+                    topic: topic.to_owned(),
+                    reason: format!("partition {} of {partitions}", range.partition),
+                    remedy: "read partitions that exist",
+                });
+            };
+            let position = range.start.max(*start);
+            let end = range.end.map(|wanted| wanted.min(*end));
+            progress.partitions[index] = Some(PartitionProgress { position, end, done: false });
+        }
+        progress.start();
+        assign(&consumer, &progress)?;
+        Ok(Self { consumer, progress })
+    }
+
+    /// The next record; `None` if none came in time or the end is reached
+    /// ([`at_end`](Self::at_end) tells).
+    ///
+    /// # Errors
+    /// If a partition cannot be read on. Brokers that are away are waited for.
+    pub fn next(&mut self, timeout: Duration) -> Result<Option<StoredRecord>, ReadError> {
+        let Self { consumer, progress } = self;
+        let message = progress.poll(consumer, timeout)?;
+        Ok(message.as_ref().map(|message| RecordRef(message).to_stored()))
+    }
+
+    /// All records to the end.
+    ///
+    /// # Errors
+    /// As [`for_each`](Self::for_each).
+    pub fn read_all(&mut self, patience: Duration) -> Result<Vec<StoredRecord>, ReadError> {
+        let mut records = Vec::new();
+        self.for_each(patience, |record| {
+            records.push(record.to_stored());
+            ControlFlow::Continue(())
+        })?;
+        Ok(records)
+    }
+
+    /// Shows each record to `visit`, without copying it, until the end or until `visit` breaks;
+    /// how many were shown. Goes on where the last call stopped.
+    ///
+    /// # Errors
+    /// If a partition cannot be read on, or nothing came for `patience` before the end (a reader
+    /// that follows has no end and stops with what came).
+    pub fn for_each(
+        &mut self,
+        patience: Duration,
+        mut visit: impl FnMut(RecordRef<'_>) -> ControlFlow<()>,
+    ) -> Result<u64, ReadError> {
+        let Self { consumer, progress } = self;
+        let mut visited = 0;
+        while !progress.at_end() {
+            let Some(message) = progress.poll(consumer, patience)? else {
+                if progress.at_end() || progress.follows() {
+                    break;
+                }
+                return Err(progress.stalled(patience));
+            };
+            visited += 1;
+            if visit(RecordRef(&message)).is_break() {
+                break;
+            }
+        }
+        Ok(visited)
+    }
+
+    /// True once every partition is read to its end; never for partitions that are followed.
+    pub fn at_end(&self) -> bool {
+        self.progress.at_end()
+    }
+
+    /// The next offset of each partition that is read.
+    pub fn positions(&self) -> Vec<crate::PartitionOffset> {
+        self.progress
+            .each()
+            .map(|(partition, at)| crate::PartitionOffset { partition, offset: at.position })
+            .collect()
+    }
+}
+
+impl RecordRef<'_> {
+    /// Its partition.
+    pub fn partition(&self) -> i32 {
+        self.0.partition()
+    }
+
+    /// Its offset.
+    pub fn offset(&self) -> i64 {
+        self.0.offset()
+    }
+
+    /// CreateTime or LogAppendTime in milliseconds since the Unix epoch, if it has one.
+    pub fn timestamp_ms(&self) -> Option<i64> {
+        self.0.timestamp().to_millis()
+    }
+
+    /// Its key.
+    pub fn key(&self) -> Option<&[u8]> {
+        self.0.key()
+    }
+
+    /// Its value.
+    pub fn value(&self) -> Option<&[u8]> {
+        self.0.payload()
+    }
+
+    /// Its headers in order; bytes of names that are not UTF-8 are replaced.
+    pub fn headers(&self) -> impl Iterator<Item = (Cow<'_, str>, Option<&[u8]>)> {
+        (0..)
+            .map_while(|index| ffi::header(self.0, index))
+            .map(|header| (String::from_utf8_lossy(header.name), header.value))
+    }
+
+    /// A copy of its own.
+    pub fn to_stored(&self) -> StoredRecord {
+        StoredRecord {
+            partition: self.partition(),
+            offset: self.offset(),
+            timestamp_ms: self.timestamp_ms(),
+            key: self.key().map(<[u8]>::to_vec),
+            value: self.value().map(<[u8]>::to_vec),
+            headers: self
+                .headers()
+                .map(|(name, value)| (name.into_owned(), value.map(<[u8]>::to_vec)))
+                .collect(),
+        }
+    }
+}
+
+impl StoredRecord {
+    /// The value of the first header of that name.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
+        let (_, value) = self.headers.iter().find(|(found, _)| found == name)?;
+        value.as_deref()
+    }
+}
+
+/// How far each partition is read.
+struct Progress {
+    topic: String,
+    /// By partition; `None` is not read.
+    partitions: Vec<Option<PartitionProgress>>,
+    unfinished: usize,
+    trouble: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct PartitionProgress {
+    position: i64,
+    end: Option<i64>,
+    done: bool,
+}
+
+impl Progress {
+    fn new(topic: &str, partitions: i32) -> Self {
+        Self {
+            topic: topic.to_owned(),
+            partitions: vec![None; usize::try_from(partitions).unwrap_or(0)],
+            unfinished: 0,
+            trouble: None,
+        }
+    }
+
+    /// Settles which partitions have something to read.
+    fn start(&mut self) {
+        for at in self.partitions.iter_mut().flatten() {
+            at.done = at.end.is_some_and(|end| at.position >= end);
+        }
+        self.unfinished = self.partitions.iter().flatten().filter(|at| !at.done).count();
+    }
+
+    fn each(&self) -> impl Iterator<Item = (i32, &PartitionProgress)> {
+        (0..).zip(&self.partitions).filter_map(|(partition, at)| Some((partition, at.as_ref()?)))
+    }
+
+    fn at_end(&self) -> bool {
+        self.unfinished == 0
+    }
+
+    fn follows(&self) -> bool {
+        self.each().all(|(_, at)| at.done || at.end.is_none())
+    }
+
+    /// The next record within the ranges.
+    fn poll<'c>(
+        &mut self,
+        consumer: &'c BaseConsumer<LogBridge>,
+        timeout: Duration,
+    ) -> Result<Option<BorrowedMessage<'c>>, ReadError> {
+        let mut deadline = None;
+        let mut left = timeout;
+        while !self.at_end() {
+            match consumer.poll(left) {
+                Some(Ok(message)) => {
+                    let wanted = self.advance(consumer, message.partition(), message.offset());
+                    if wanted {
+                        return Ok(Some(message));
+                    }
+                }
+                Some(Err(KafkaError::PartitionEOF(partition))) => self.log_end(partition),
+                Some(Err(error)) => self.note(&error)?,
+                None => {}
+            }
+            let deadline = *deadline.get_or_insert_with(|| Instant::now() + timeout);
+            left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Counts a record; false if it lies beyond what was asked for.
+    fn advance(&mut self, consumer: &BaseConsumer<LogBridge>, partition: i32, offset: i64) -> bool {
+        let Some(at) = self.at(partition).filter(|at| !at.done) else {
+            return false;
+        };
+        let wanted = at.end.is_none_or(|end| offset < end);
+        at.position = if wanted { offset + 1 } else { at.end.unwrap_or(offset) };
+        if at.end.is_some_and(|end| at.position >= end) {
+            self.finish(partition);
+            self.stop_fetching(consumer, partition);
+        }
+        wanted
+    }
+
+    /// The log's end lies at or beyond every end that was asked for, so nothing more is to come.
+    fn log_end(&mut self, partition: i32) {
+        if let Some(at) = self.at(partition)
+            && let Some(end) = at.end
+            && !at.done
+        {
+            at.position = end;
+            self.finish(partition);
+        }
+    }
+
+    fn finish(&mut self, partition: i32) {
+        if let Some(at) = self.at(partition) {
+            at.done = true;
+            self.unfinished -= 1;
+        }
+    }
+
+    /// Keeps a finished partition of a growing topic from filling the queue.
+    fn stop_fetching(&self, consumer: &BaseConsumer<LogBridge>, partition: i32) {
+        if self.at_end() {
+            return;
+        }
+        let mut list = TopicPartitionList::with_capacity(1);
+        list.add_partition(&self.topic, partition);
+        if let Err(error) = consumer.pause(&list) {
+            // Its records are passed over one by one instead.
+            tracing::debug!(topic = self.topic, partition, error = %describe(&error), "not paused");
+        }
+    }
+
+    fn at(&mut self, partition: i32) -> Option<&mut PartitionProgress> {
+        self.partitions.get_mut(usize::try_from(partition).ok()?)?.as_mut()
+    }
+
+    /// Gives up on errors that stay; remembers the others.
+    fn note(&mut self, error: &KafkaError) -> Result<(), ReadError> {
+        use RDKafkaErrorCode as Code;
+        let remedy = match error.rdkafka_error_code() {
+            // Nothing is asked of the group.
+            Some(Code::GroupAuthorizationFailed) => return Ok(()),
+            Some(Code::OffsetOutOfRange | Code::AutoOffsetReset) => {
+                "records were deleted while they were read: raise the topic's retention or read again"
+            }
+            Some(Code::TopicAuthorizationFailed) => "grant Read on the topic",
+            Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL) => {
+                "check the credentials in kafka.properties"
+            }
+            Some(Code::Fatal) => "read again",
+            _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => "read again",
+            _ => {
+                self.trouble = Some(describe(error));
+                return Ok(());
+            }
+        };
+        Err(ReadError::Refused { topic: self.topic.clone(), reason: describe(error), remedy })
+    }
+
+    fn stalled(&self, waited: Duration) -> ReadError {
+        let unfinished = self.each().find(|(_, at)| !at.done);
+        let (partition, position, end) = unfinished
+            .map_or((-1, -1, -1), |(partition, at)| (partition, at.position, at.end.unwrap_or(-1)));
+        let last = self.trouble.as_ref().map(|trouble| format!(" ({trouble})"));
+        ReadError::Stalled {
+            topic: self.topic.clone(),
+            partition,
+            position,
+            end,
+            waited,
+            last: last.unwrap_or_default(),
+        }
+    }
+}
+
+fn assign(consumer: &BaseConsumer<LogBridge>, progress: &Progress) -> Result<(), ReadError> {
+    let refused = |error: &KafkaError| ReadError::Refused {
+        topic: progress.topic.clone(),
+        reason: describe(error),
+        remedy: "check that the brokers answer",
+    };
+    let mut list = TopicPartitionList::new();
+    for (partition, at) in progress.each().filter(|(_, at)| !at.done) {
+        let from = Offset::Offset(at.position);
+        list.add_partition_offset(&progress.topic, partition, from)
+            .map_err(|error| refused(&error))?;
+    }
+    consumer.assign(&list).map_err(|error| refused(&error))
+}
