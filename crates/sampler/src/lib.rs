@@ -1,1 +1,40 @@
-//! The sampling state machine: window, stream time, decisions, ledger of offsets.
+//! The sampling state machine: a window of traces, the stream's own time, decisions, and the
+//! ledger of offsets that says what may be committed.
+//!
+//! A [`Shard`] is the state of the partitions that one worker owns. The shell hands it scanned
+//! records (`handle_*`), then drains what it wants done ([`Shard::poll_epoch`],
+//! [`Shard::poll_judged`]). It has no clock, does no I/O and starts no thread: time comes in as
+//! an argument, so that a simulated world and Kafka drive the same code.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use tailsift_policy::{Kind, Policy, PolicySet, Semantics};
+//! use tailsift_sampler::{Limits, Shard};
+//!
+//! let all = Policy::new("all", Kind::AlwaysSample);
+//! let set = PolicySet::compile(vec![all], Semantics::default()).unwrap();
+//! let mut shard = Shard::new(Arc::new(set), Limits::default());
+//! shard.handle_assigned(0, 42);
+//! let epoch = shard.poll_epoch().expect("a new partition fixes where its group starts");
+//! assert_eq!(epoch.parts[0].commit_offset, 42);
+//! ```
+
+mod close;
+mod deadline;
+mod decision_cache;
+mod epoch;
+mod keying;
+mod ledger;
+mod limits;
+mod partition;
+mod segment;
+mod shard;
+mod slab;
+mod stats;
+mod stream_time;
+mod window;
+
+pub use epoch::{DeadLetter, Epoch, Export, Judged, Part};
+pub use limits::Limits;
+pub use shard::{RecordAt, Shard};
+pub use stats::{Gauges, Progress, Stats};

@@ -1,0 +1,121 @@
+//! What a shard wants done: one atomic commit of exports and offsets, and news for onlookers.
+
+use std::sync::Arc;
+
+use tailsift_policy::{Decision, Vote};
+use tailsift_trace::{Millis, TraceId};
+
+/// Everything since the last cut, to be committed as one.
+#[derive(Debug, Default)]
+pub struct Epoch {
+    /// One per partition that has something to commit.
+    pub parts: Vec<Part>,
+}
+
+/// One partition's share of an epoch. Its values were taken at one instant, the cut, and are
+/// never recomputed.
+#[derive(Debug)]
+pub struct Part {
+    /// The partition.
+    pub partition: i32,
+    /// Which of its assignments; a part of an assignment no longer held must not be committed.
+    pub assignment: u64,
+    /// What to commit: the low watermark, below which nothing is needed any more.
+    pub commit_offset: i64,
+    /// The next offset to read.
+    pub next_offset: i64,
+    /// Stream time just before the record at `commit_offset` was applied.
+    pub commit_stream_time: Option<Millis>,
+    /// Stream time at the cut.
+    pub next_stream_time: Option<Millis>,
+    /// Kept traces and late spans of kept traces.
+    pub exports: Vec<Export>,
+    /// Records that nobody could read.
+    pub dead_letters: Vec<DeadLetter>,
+}
+
+/// A kept trace, or late spans of one.
+#[derive(Debug, Clone)]
+pub struct Export {
+    /// The trace.
+    pub trace_id: TraceId,
+    /// Why it is kept.
+    pub decision: Decision,
+    /// These spans came after the verdict.
+    pub late: bool,
+    /// How many spans.
+    pub spans: u32,
+    /// Stream time of the decision (of its arrival, if late).
+    pub time: Millis,
+    /// The input records' headers, in the shell's own encoding, if all records agreed.
+    pub headers: Box<[u8]>,
+    /// An `ExportTraceServiceRequest` of any size.
+    pub payload: Arc<Vec<u8>>,
+}
+
+/// A record that could not be read, whole, or of which some spans had no usable trace ID.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Its offset.
+    pub offset: i64,
+    /// Its timestamp.
+    pub time: Option<Millis>,
+    /// What was wrong with it.
+    pub reason: String,
+    /// Its key.
+    pub key: Option<Vec<u8>>,
+    /// Its value.
+    pub value: Option<Vec<u8>>,
+    /// Its headers, in the shell's own encoding.
+    pub headers: Box<[u8]>,
+}
+
+/// A trace was judged.
+#[derive(Debug)]
+pub struct Judged {
+    /// The trace.
+    pub trace_id: TraceId,
+    /// Its partition.
+    pub partition: i32,
+    /// What became of it.
+    pub decision: Decision,
+    /// The votes of the policies that were asked, in configured order.
+    pub votes: Box<[Vote]>,
+    /// Spans seen.
+    pub spans: u32,
+    /// Their bytes.
+    pub bytes: usize,
+    /// Latest end minus earliest start.
+    pub duration_ns: i64,
+    /// Stream time of the decision.
+    pub time: Millis,
+    /// What is exported, if it is kept.
+    pub payload: Option<Arc<Vec<u8>>>,
+}
+
+impl Part {
+    /// Bytes that wait to be written.
+    pub fn bytes(&self) -> usize {
+        let exports = self.exports.iter().map(Export::bytes).sum::<usize>();
+        exports + self.dead_letters.iter().map(DeadLetter::bytes).sum::<usize>()
+    }
+}
+
+impl Export {
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.payload.len() + self.headers.len() + size_of::<Self>()
+    }
+}
+
+impl DeadLetter {
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        let len = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        len(&self.key)
+            + len(&self.value)
+            + self.headers.len()
+            + self.reason.len()
+            + size_of::<Self>()
+    }
+}

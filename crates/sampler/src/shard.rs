@@ -1,0 +1,318 @@
+//! The state of the partitions that one worker owns.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tailsift_policy::{CloseReason, PolicySet, Vote};
+use tailsift_trace::{Batch, Millis};
+
+use crate::keying::KeyingCheck;
+use crate::partition::{Common, Partition};
+use crate::{DeadLetter, Epoch, Gauges, Judged, Limits, Progress, Stats};
+
+/// Where and when a record was read.
+#[derive(Debug, Clone, Copy)]
+pub struct RecordAt<'a> {
+    /// Its partition, which must be assigned.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Its timestamp; `None` if it has none.
+    pub time: Option<Millis>,
+    /// The wall clock as it was read.
+    pub wall_now: Millis,
+    /// Its headers, in an encoding of the shell's own; empty = none.
+    pub headers: &'a [u8],
+    /// The length of its payload.
+    pub bytes: usize,
+}
+
+/// The sampler of one worker. See the crate's page.
+#[derive(Debug)]
+pub struct Shard {
+    policies: Arc<PolicySet>,
+    limits: Limits,
+    partitions: BTreeMap<i32, Partition>,
+    assignments: u64,
+    /// Orders traces of all partitions by arrival.
+    sequence: u64,
+    keying: KeyingCheck,
+    stats: Stats,
+    judged: Vec<Judged>,
+    reports_judged: bool,
+    votes: Vec<Vote>,
+    /// Bytes of window and remembered verdicts, kept up to date as partitions change.
+    memory: usize,
+    /// Bytes of the epoch that is being committed; at most one is.
+    in_flight: Option<usize>,
+    pending: usize,
+}
+
+impl Shard {
+    /// A shard without partitions.
+    pub fn new(policies: Arc<PolicySet>, limits: Limits) -> Self {
+        let kept_by_policy = vec![0; policies.names().len()];
+        Self {
+            policies,
+            limits,
+            partitions: BTreeMap::new(),
+            assignments: 0,
+            sequence: 0,
+            keying: KeyingCheck::new(),
+            stats: Stats { kept_by_policy, ..Stats::default() },
+            judged: Vec::new(),
+            reports_judged: false,
+            votes: Vec::new(),
+            memory: 0,
+            in_flight: None,
+            pending: 0,
+        }
+    }
+
+    /// Whether judged traces are reported by [`poll_judged`](Self::poll_judged), which must then
+    /// be drained after every call.
+    pub fn report_judged(&mut self, wanted: bool) {
+        self.reports_judged = wanted;
+    }
+
+    /// A partition is ours, to be read from `offset`.
+    ///
+    /// # Panics
+    /// If it is ours already.
+    pub fn handle_assigned(&mut self, partition: i32, offset: i64) {
+        self.assignments += 1;
+        let state = Partition::new(partition, self.assignments, offset, &self.limits);
+        let earlier = self.partitions.insert(partition, state);
+        assert!(earlier.is_none(), "partition {partition} was assigned twice");
+    }
+
+    /// A record was read and scanned. Records of partitions that are not assigned are ignored.
+    pub fn handle_record(&mut self, at: &RecordAt<'_>, batch: &Batch<'_>) {
+        self.count_record(at);
+        self.stats.spans += batch.spans.len() as u64;
+        self.stats.malformed_spans += u64::from(batch.malformed);
+        self.stats.empty_records += u64::from(batch.chunks.is_empty() && batch.malformed == 0);
+        for chunk in &batch.chunks {
+            let astray = self.keying.is_astray(chunk.trace_id, at.partition);
+            self.stats.traces_on_two_partitions += u64::from(astray);
+        }
+        self.change(at.partition, |partition, common| partition.handle_record(at, batch, common));
+    }
+
+    /// A record could not be read. It moves the clock and the offset like any other.
+    pub fn handle_poison(&mut self, at: &RecordAt<'_>, letter: Option<DeadLetter>) {
+        self.count_record(at);
+        self.stats.poison_records += 1;
+        self.change(at.partition, |partition, common| partition.handle_poison(at, letter, common));
+    }
+
+    /// Some spans of the record just handled were malformed: the letter leaves with the next cut.
+    pub fn handle_malformed(&mut self, partition: i32, letter: DeadLetter) {
+        self.change(partition, |partition, _| partition.add_letter(Some(letter)));
+    }
+
+    /// An end-offset request for the partition, asked at `asked_at` (wall clock) and including
+    /// records of open transactions, answered `end_offset`.
+    ///
+    /// Only this moves an idle partition's stream time: that no record came proves nothing.
+    pub fn handle_idle(&mut self, partition: i32, asked_at: Millis, end_offset: i64) {
+        let grace = self.limits.idle_grace;
+        self.change(partition, |partition, common| {
+            partition.handle_idle(asked_at, end_offset, grace, common);
+        });
+    }
+
+    /// Partitions are someone else's now. Their state is dropped, nothing is judged early: the
+    /// next owner reads again from what was committed.
+    pub fn handle_revoked(&mut self, partitions: &[i32]) {
+        for id in partitions {
+            let Some(partition) = self.partitions.remove(id) else { continue };
+            self.stats.spans_given_up += partition.window().spans_open();
+            self.pending -= partition.output_bytes();
+        }
+        self.recount();
+    }
+
+    /// The input has ended for good: every waiting trace is judged on what is there.
+    pub fn handle_drain(&mut self) {
+        let ids: Vec<i32> = self.partitions.keys().copied().collect();
+        for id in ids {
+            self.change(
+                id,
+                |partition, common| {
+                    while partition.judge_oldest(CloseReason::Drain, common) {}
+                },
+            );
+        }
+    }
+
+    /// A trace that was judged, if [asked for](Self::report_judged), in no particular order.
+    pub fn poll_judged(&mut self) -> Option<Judged> {
+        self.judged.pop()
+    }
+
+    /// The cut: all that happened since the last one, to be committed as a whole. `None` if
+    /// nothing did, or while an epoch is being committed.
+    pub fn poll_epoch(&mut self) -> Option<Epoch> {
+        if self.in_flight.is_some() {
+            return None;
+        }
+        let parts: Vec<_> = self.partitions.values_mut().filter_map(Partition::cut).collect();
+        self.recount();
+        if parts.is_empty() {
+            return None;
+        }
+        self.in_flight = Some(std::mem::take(&mut self.pending));
+        Some(Epoch { parts })
+    }
+
+    /// The epoch was committed, but for parts that were left out because their assignment had
+    /// ended.
+    pub fn handle_committed(&mut self, epoch: &Epoch) {
+        self.in_flight = None;
+        for part in &epoch.parts {
+            self.change(part.partition, |partition, _| {
+                if partition.assignment == part.assignment {
+                    partition.handle_committed(part);
+                }
+            });
+        }
+    }
+
+    /// The epoch will never be committed: all its assignments have ended.
+    pub fn handle_discarded(&mut self) {
+        self.in_flight = None;
+    }
+
+    /// True if a part's assignment is still held.
+    pub fn holds(&self, partition: i32, assignment: u64) -> bool {
+        self.partitions.get(&partition).is_some_and(|held| held.assignment == assignment)
+    }
+
+    /// True while outputs have piled up to their bound: hand in no more records until an epoch
+    /// was committed.
+    pub fn is_congested(&self) -> bool {
+        self.pending + self.in_flight.unwrap_or(0) >= self.limits.epoch_bytes
+    }
+
+    /// True if half the bound on outputs is reached: time for a cut before its time.
+    pub fn wants_epoch(&self) -> bool {
+        self.in_flight.is_none() && self.pending * 2 >= self.limits.epoch_bytes
+    }
+
+    /// True if no trace waits and nothing is left to be committed.
+    pub fn is_settled(&self) -> bool {
+        let settled = |partition: &Partition| {
+            partition.window().traces_open() == 0
+                && partition.output_bytes() == 0
+                && partition.committed() == Some(partition.next_offset())
+        };
+        self.in_flight.is_none() && self.partitions.values().all(settled)
+    }
+
+    /// Counters since the shard's creation.
+    pub fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// What is held now.
+    pub fn gauges(&mut self) -> Gauges {
+        let mut gauges =
+            Gauges { epoch_bytes: self.pending + self.in_flight.unwrap_or(0), ..Gauges::default() };
+        for partition in self.partitions.values_mut() {
+            let window = partition.window();
+            gauges.traces_open += window.traces_open();
+            gauges.spans_open += window.spans_open();
+            gauges.decisions += window.decisions();
+            gauges.decision_bytes += window.decision_bytes();
+            gauges.window_bytes += partition.window_bytes();
+            gauges.oldest_open = gauges.oldest_open.max(partition.oldest_open());
+        }
+        gauges
+    }
+
+    /// How far each partition has come.
+    pub fn progress(&mut self) -> impl Iterator<Item = Progress> {
+        self.partitions.values_mut().map(|partition| Progress {
+            partition: partition.id,
+            next_offset: partition.next_offset(),
+            low_watermark: partition.low_watermark(),
+            committed: partition.committed(),
+            stream_time: partition.stream_time(),
+        })
+    }
+
+    fn count_record(&mut self, at: &RecordAt<'_>) {
+        self.stats.records += 1;
+        self.stats.record_bytes += at.bytes as u64;
+    }
+
+    /// Changes a partition, then sees to the memory bound.
+    fn change(&mut self, id: i32, change: impl FnOnce(&mut Partition, &mut Common<'_>)) {
+        self.change_unbounded(id, change);
+        if self.memory > self.limits.memory_bytes {
+            self.relieve();
+        }
+    }
+
+    /// Changes a partition and keeps the shard's sums.
+    fn change_unbounded(&mut self, id: i32, change: impl FnOnce(&mut Partition, &mut Common<'_>)) {
+        let Some(partition) = self.partitions.get_mut(&id) else { return };
+        let before = (memory(partition), partition.output_bytes());
+        let mut common = Common {
+            policies: &self.policies,
+            stats: &mut self.stats,
+            judged: self.reports_judged.then_some(&mut self.judged),
+            votes: &mut self.votes,
+            sequence: &mut self.sequence,
+        };
+        change(partition, &mut common);
+        self.memory = self.memory + memory(partition) - before.0;
+        self.pending = self.pending + partition.output_bytes() - before.1;
+    }
+
+    /// Back below the memory bound: verdicts that fill more than half of it are forgotten before
+    /// their time, then the oldest traces are judged before theirs. Never a pause: a paused
+    /// partition's clock would stop, and its window with it.
+    fn relieve(&mut self) {
+        self.recount();
+        while self.decision_bytes() > self.limits.memory_bytes / 2 && self.forget_early() {}
+        while self.memory > self.limits.memory_bytes {
+            let oldest = |partition: &mut Partition| {
+                partition.oldest().map(|arrival| (arrival.sequence, partition.id))
+            };
+            let Some((_, id)) = self.partitions.values_mut().filter_map(oldest).min() else {
+                return;
+            };
+            self.change_unbounded(id, |partition, common| {
+                partition.judge_oldest(CloseReason::MemoryLimit, common);
+            });
+        }
+    }
+
+    /// Looking for a partition's oldest trace tidies its ledger: what that frees is seen here.
+    fn recount(&mut self) {
+        self.memory = self.partitions.values().map(memory).sum();
+    }
+
+    fn decision_bytes(&self) -> usize {
+        self.partitions.values().map(|partition| partition.window().decision_bytes()).sum()
+    }
+
+    fn forget_early(&mut self) -> bool {
+        let mut forgot = false;
+        for partition in self.partitions.values_mut() {
+            let before = memory(partition);
+            if partition.forget_early() {
+                self.stats.decisions_forgotten_early += 1;
+                forgot = true;
+            }
+            self.memory = self.memory + memory(partition) - before;
+        }
+        forgot
+    }
+}
+
+fn memory(partition: &Partition) -> usize {
+    partition.window_bytes() + partition.window().decision_bytes()
+}
