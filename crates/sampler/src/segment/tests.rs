@@ -70,16 +70,13 @@ fn a_segment_goes_with_its_last_chunk() {
 #[test]
 fn survivors_move_out_of_sparse_segments() {
     let mut segments = Segments::default();
-    let mut survivors = Vec::new();
-    for n in 0..1000u32 {
-        let payload: Vec<u8> = n.to_le_bytes().repeat(1000);
-        let chunk = store(&mut segments, &whole(&payload))[0];
-        if n % 50 == 0 {
-            survivors.push((n, chunk));
-        } else {
-            segments.release(chunk);
-        }
+    let numbered = |n: u32| n.to_le_bytes().repeat(1000);
+    let stored: Vec<_> = (0..2000).map(|n| store(&mut segments, &whole(&numbered(n)))[0]).collect();
+    let (mut survivors, mut gone) = (Vec::new(), Vec::new());
+    for (n, chunk) in (0..).zip(stored) {
+        if n % 50 == 0 { survivors.push((n, chunk)) } else { gone.push(chunk) }
     }
+    gone.into_iter().for_each(|chunk| segments.release(chunk));
     let before = segments.bytes();
     assert!(segments.is_sparse());
     assert!(!segments.is_sparse(), "said once");
@@ -88,6 +85,6 @@ fn survivors_move_out_of_sparse_segments() {
     }
     assert!(segments.bytes() < before / 2, "{before} → {}", segments.bytes());
     for (n, chunk) in survivors {
-        assert_eq!(written(&segments, chunk), n.to_le_bytes().repeat(1000));
+        assert_eq!(written(&segments, chunk), numbered(n));
     }
 }
