@@ -1,0 +1,211 @@
+//! What a scan costs a span, beside a full decode by prost.
+//!
+//! `cargo bench -p tailsift-otlp`: divide "items" for spans/s; the allocation columns of `scan`
+//! stay empty.
+
+use std::path::Path;
+
+use divan::counter::{BytesCount, ItemsCount};
+use divan::{AllocProfiler, Bencher, black_box};
+use mimalloc::MiMalloc;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{
+    AnyValue, InstrumentationScope, KeyValue, any_value::Value,
+};
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use opentelemetry_proto::tonic::trace::v1::span::Event;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
+use prost::Message;
+use tailsift_otlp::Scanner;
+use tailsift_trace::Interest;
+
+#[global_allocator]
+static ALLOCATOR: AllocProfiler<MiMalloc> = AllocProfiler::new(MiMalloc);
+
+fn main() {
+    divan::main();
+}
+
+/// Records as they come.
+#[derive(Debug, Clone, Copy)]
+enum Load {
+    /// A Collector's, keyed by trace: one trace, mostly one or two spans.
+    RecordedKeyed,
+    /// A Collector's, of many traces.
+    RecordedUnkeyed,
+    /// 200 spans of 20 traces in 2 resources of 2 scopes, 10 attributes a span.
+    Bulk,
+}
+
+const LOADS: [Load; 3] = [Load::RecordedKeyed, Load::RecordedUnkeyed, Load::Bulk];
+
+struct Records {
+    payloads: Vec<Vec<u8>>,
+    spans: usize,
+    bytes: usize,
+}
+
+impl Load {
+    fn records(self) -> Records {
+        let payloads = match self {
+            Self::RecordedKeyed => recorded("otlp_proto_keyed.bin"),
+            Self::RecordedUnkeyed => recorded("otlp_proto_unkeyed.bin"),
+            Self::Bulk => (0..64).map(|seed| bulk(seed).encode_to_vec()).collect(),
+        };
+        let mut scanner = scanner();
+        let spans = payloads.iter().map(|payload| {
+            let batch = scanner.scan(payload).expect("the load is OTLP");
+            let spans = batch.spans.len();
+            scanner.recycle(batch);
+            spans
+        });
+        let spans = spans.sum();
+        let bytes = payloads.iter().map(Vec::len).sum();
+        Records { payloads, spans, bytes }
+    }
+}
+
+#[divan::bench(args = LOADS)]
+fn scan(bencher: Bencher<'_, '_>, load: Load) {
+    let records = load.records();
+    let mut scanner = scanner();
+    bencher
+        .counter(ItemsCount::new(records.spans))
+        .counter(BytesCount::new(records.bytes))
+        .bench_local(|| {
+            for payload in &records.payloads {
+                let batch = scanner.scan(black_box(payload)).expect("the load is OTLP");
+                black_box(&batch);
+                scanner.recycle(batch);
+            }
+        });
+}
+
+#[divan::bench(args = LOADS)]
+fn prost_decode(bencher: Bencher<'_, '_>, load: Load) {
+    let records = load.records();
+    bencher
+        .counter(ItemsCount::new(records.spans))
+        .counter(BytesCount::new(records.bytes))
+        .bench_local(|| {
+            for payload in &records.payloads {
+                let request = ExportTraceServiceRequest::decode(black_box(&**payload));
+                black_box(request.expect("the load is OTLP"));
+            }
+        });
+}
+
+fn scanner() -> Scanner {
+    Scanner::new(Interest::new(["prediction_confidence", "model_version", "http.route"]))
+}
+
+/// The values of a recorded file (framing: `integration/corpus/README.md`).
+fn recorded(file: &str) -> Vec<Vec<u8>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../integration/corpus").join(file);
+    let bytes = std::fs::read(path).expect("the corpus is in the repository");
+    let mut rest = &*bytes;
+    let mut values = Vec::new();
+    while !rest.is_empty() {
+        blob(&mut rest);
+        values.push(blob(&mut rest).to_vec());
+        take(&mut rest, 20);
+        for _ in 0..number(&mut rest) {
+            blob(&mut rest);
+            blob(&mut rest);
+        }
+    }
+    values
+}
+
+fn take<'b>(rest: &mut &'b [u8], len: usize) -> &'b [u8] {
+    rest.split_off(..len).expect("the corpus file is whole")
+}
+
+fn number(rest: &mut &[u8]) -> u32 {
+    take(rest, 4).iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte))
+}
+
+fn blob<'b>(rest: &mut &'b [u8]) -> &'b [u8] {
+    match number(rest) {
+        u32::MAX => &[],
+        len => take(rest, len as usize),
+    }
+}
+
+fn bulk(seed: u64) -> ExportTraceServiceRequest {
+    let mut next = 0;
+    let resource_spans = (0..2).map(|resource| ResourceSpans {
+        resource: Some(Resource {
+            attributes: (0..8).map(|n| text(&format!("resource.key.{n}"), "some value")).collect(),
+            ..Resource::default()
+        }),
+        scope_spans: (0..2)
+            .map(|scope| ScopeSpans {
+                scope: Some(InstrumentationScope {
+                    name: format!("library-{resource}-{scope}"),
+                    ..InstrumentationScope::default()
+                }),
+                spans: (0..50)
+                    .map(|_| {
+                        next += 1;
+                        span(seed * 1000 + next)
+                    })
+                    .collect(),
+                schema_url: String::new(),
+            })
+            .collect(),
+        schema_url: String::new(),
+    });
+    ExportTraceServiceRequest { resource_spans: resource_spans.collect() }
+}
+
+fn span(number: u64) -> Span {
+    let id = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let trace = (number % 20 + 1).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let start = 1_760_000_000_000_000_000 + number * 1_000_000;
+    Span {
+        trace_id: [trace.to_be_bytes(), id.rotate_left(7).to_be_bytes().map(|_| 7)].concat(),
+        span_id: id.to_be_bytes().into(),
+        parent_span_id: (id ^ 1).to_be_bytes().into(),
+        flags: 0x101,
+        name: "GET /recommendations/{user}".into(),
+        kind: 2,
+        start_time_unix_nano: start,
+        end_time_unix_nano: start + 40_000_000,
+        attributes: vec![
+            text("http.request.method", "GET"),
+            text("http.route", "/recommendations/{user}"),
+            text("url.path", "/recommendations/4711"),
+            text("url.scheme", "https"),
+            text("network.protocol.version", "1.1"),
+            text("server.address", "recommendation.shop.svc"),
+            value("http.response.status_code", Value::IntValue(200)),
+            text("model_version", "recsys-v3"),
+            value("prediction_confidence", Value::DoubleValue(0.83)),
+            value("input_token_count", Value::IntValue(312)),
+        ],
+        events: (number % 5 == 0)
+            .then(|| Event {
+                time_unix_nano: start,
+                name: "cache.miss".into(),
+                attributes: vec![text("cache", "features")],
+                ..Event::default()
+            })
+            .into_iter()
+            .collect(),
+        status: Some(Status::default()),
+        ..Span::default()
+    }
+}
+
+fn text(key: &str, text: &str) -> KeyValue {
+    value(key, Value::StringValue(text.into()))
+}
+
+fn value(key: &str, value: Value) -> KeyValue {
+    KeyValue {
+        key: key.into(),
+        value: Some(AnyValue { value: Some(value) }),
+        ..KeyValue::default()
+    }
+}

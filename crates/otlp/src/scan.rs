@@ -1,0 +1,262 @@
+//! One walk over a record: spans as borrowed views.
+
+use std::ops::Range;
+
+use tailsift_trace::{Batch, Interest, Resource, Span, SpanId, StatusCode, TraceId, UnixNano};
+
+use crate::ScanError;
+use crate::attribute::read_of_interest;
+use crate::fields::{request, resource, resource_spans, scope_spans, span, status};
+use crate::split::Split;
+use crate::wire::Cursor;
+
+/// Scans records of OTLP protobuf (`ExportTraceServiceRequest` or `TracesData`).
+///
+/// What it keeps from record to record is memory only; that is as much as the largest record so
+/// far needed. One scanner serves one thread.
+///
+/// The walk follows protobuf: fields in any order, the last of a scalar counts, messages that
+/// repeat merge, unknown fields and groups are passed over (and stay in the bytes). A field that
+/// opentelemetry-proto defines but that comes in another wire type is an error, as it is to prost.
+/// Texts need not be UTF-8. What no one asks for (values of other attributes, events, links, scopes)
+/// is passed over by its length, so a breach of the encoding inside it goes unnoticed.
+#[derive(Debug, Default)]
+pub struct Scanner {
+    interest: Interest,
+    spare: Batch<'static>,
+    split: Split,
+}
+
+impl Scanner {
+    /// A scanner that reads the attributes of `interest` and no others.
+    pub fn new(interest: Interest) -> Self {
+        Self { interest, ..Self::default() }
+    }
+
+    /// The attributes that are read.
+    pub fn interest(&self) -> &Interest {
+        &self.interest
+    }
+
+    /// Changes the attributes that are read, from the next record on.
+    pub fn set_interest(&mut self, interest: Interest) {
+        self.interest = interest;
+    }
+
+    /// Takes a batch back, so that the next scan needs no memory of its own.
+    pub fn recycle(&mut self, batch: Batch<'_>) {
+        self.spare = batch.recycle();
+    }
+
+    /// Scans a record, in time linear in its length.
+    ///
+    /// A span whose trace ID is not 16 bytes, or all zeros, is counted in [`Batch::malformed`] and
+    /// is in no chunk. A record of one trace and no such span is one chunk of one piece: the
+    /// payload. Otherwise a trace's chunk repeats the headers of its resources and scopes as
+    /// shared pieces, with all their fields, known or not; fields that are unknown in the request
+    /// itself go to every chunk. An empty payload holds no spans.
+    ///
+    /// # Errors
+    /// At the first breach of the encoding; nothing of the record is used then. Also if a record of
+    /// many traces has a header in more than 64 runs, fields of its spans or scopes in between:
+    /// protobuf allows it, no writer does it, and the work must stay linear.
+    pub fn scan<'p>(&mut self, payload: &'p [u8]) -> Result<Batch<'p>, ScanError> {
+        let request = Cursor::new(payload)?;
+        self.split.clear();
+        let mut walk = Walk {
+            interest: &self.interest,
+            split: &mut self.split,
+            batch: std::mem::take(&mut self.spare).recycle(),
+        };
+        let outcome = walk.request(request);
+        let mut batch = walk.batch;
+        match outcome.and_then(|()| self.split.finish(payload, &mut batch)) {
+            Ok(()) => Ok(batch),
+            Err(error) => {
+                self.recycle(batch);
+                Err(error)
+            }
+        }
+    }
+}
+
+struct Walk<'s, 'p> {
+    interest: &'s Interest,
+    split: &'s mut Split,
+    batch: Batch<'p>,
+}
+
+impl<'p> Walk<'_, 'p> {
+    fn request(&mut self, mut fields: Cursor<'p>) -> Result<(), ScanError> {
+        let mut run = fields.position();
+        while !fields.is_empty() {
+            let at = fields.position();
+            match fields.key()? {
+                request::RESOURCE_SPANS => {
+                    let message = fields.message()?;
+                    self.split.request_run(run, at);
+                    run = fields.position();
+                    self.resource_spans(message)?;
+                }
+                other => fields.skip_unknown(other, request::KNOWN)?,
+            }
+        }
+        self.split.request_run(run, fields.position());
+        Ok(())
+    }
+
+    /// Walks twice: the resource may stand behind the spans that it describes.
+    fn resource_spans(&mut self, message: Cursor<'p>) -> Result<(), ScanError> {
+        let attributes = self.batch.attributes.len();
+        let spans = self.batch.spans.len();
+        let runs = self.split.begin_header();
+        let mut fields = message;
+        let mut run = fields.position();
+        while !fields.is_empty() {
+            let at = fields.position();
+            match fields.key()? {
+                resource_spans::RESOURCE => self.resource(fields.message()?)?,
+                resource_spans::SCOPE_SPANS => {
+                    fields.message()?;
+                    self.split.header_run(run, at);
+                    run = fields.position();
+                }
+                resource_spans::SCHEMA_URL => drop(fields.delimited()?),
+                other => fields.skip_unknown(other, resource_spans::KNOWN)?,
+            }
+        }
+        self.split.header_run(run, fields.position());
+        self.batch
+            .resources
+            .push(Resource { attributes: attributes as u32..self.batch.attributes.len() as u32 });
+        self.split.push_resource(runs);
+
+        let mut fields = message;
+        while !fields.is_empty() {
+            match fields.key()? {
+                resource_spans::SCOPE_SPANS => self.scope_spans(fields.message()?)?,
+                resource_spans::RESOURCE | resource_spans::SCHEMA_URL => drop(fields.message()?),
+                other => fields.skip_unknown(other, resource_spans::KNOWN)?,
+            }
+        }
+        if self.batch.spans.len() == spans {
+            self.batch.attributes.truncate(attributes);
+            self.batch.resources.pop();
+            self.split.pop_resource(runs);
+        }
+        Ok(())
+    }
+
+    fn resource(&mut self, mut fields: Cursor<'p>) -> Result<(), ScanError> {
+        while !fields.is_empty() {
+            match fields.key()? {
+                resource::ATTRIBUTES => {
+                    read_of_interest(fields.message()?, self.interest, &mut self.batch.attributes)?;
+                }
+                resource::DROPPED_ATTRIBUTES_COUNT => drop(fields.varint()?),
+                resource::ENTITY_REFS => drop(fields.delimited()?),
+                other => fields.skip_unknown(other, resource::KNOWN)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn scope_spans(&mut self, mut fields: Cursor<'p>) -> Result<(), ScanError> {
+        let spans = self.batch.spans.len();
+        let runs = self.split.begin_header();
+        let mut run = fields.position();
+        while !fields.is_empty() {
+            let at = fields.position();
+            match fields.key()? {
+                scope_spans::SPANS => {
+                    let message = fields.message()?;
+                    self.split.header_run(run, at);
+                    run = fields.position();
+                    self.span(message, at..run)?;
+                }
+                scope_spans::SCOPE | scope_spans::SCHEMA_URL => drop(fields.delimited()?),
+                other => fields.skip_unknown(other, scope_spans::KNOWN)?,
+            }
+        }
+        self.split.header_run(run, fields.position());
+        if self.batch.spans.len() == spans {
+            self.split.pop_runs(runs);
+        } else {
+            self.split.push_scope(runs);
+        }
+        Ok(())
+    }
+
+    fn span(&mut self, mut fields: Cursor<'p>, field: Range<usize>) -> Result<(), ScanError> {
+        let attributes = self.batch.attributes.len();
+        let mut trace_id = None;
+        let mut span = self.blank_span();
+        while !fields.is_empty() {
+            match fields.key()? {
+                span::TRACE_ID => trace_id = TraceId::from_wire(fields.delimited()?),
+                span::SPAN_ID => span.span_id = SpanId::from_wire(fields.delimited()?),
+                span::TRACE_STATE => span.trace_state = fields.delimited()?,
+                span::PARENT_SPAN_ID => {
+                    span.parent_span_id = SpanId::from_wire(fields.delimited()?);
+                }
+                span::NAME => span.name = fields.delimited()?,
+                span::KIND => span.kind = fields.varint()? as i32,
+                span::START_TIME => span.start = UnixNano(fields.fixed64()?),
+                span::END_TIME => span.end = UnixNano(fields.fixed64()?),
+                span::ATTRIBUTES => {
+                    read_of_interest(fields.message()?, self.interest, &mut self.batch.attributes)?;
+                }
+                span::STATUS => read_status(fields.message()?, &mut span.status)?,
+                span::FLAGS => span.flags = fields.fixed32()?,
+                span::EVENTS | span::LINKS => drop(fields.message()?),
+                span::DROPPED_ATTRIBUTES_COUNT
+                | span::DROPPED_EVENTS_COUNT
+                | span::DROPPED_LINKS_COUNT => drop(fields.varint()?),
+                other => fields.skip_unknown(other, span::KNOWN)?,
+            }
+        }
+        match trace_id {
+            Some(trace_id) => {
+                span.trace_id = trace_id;
+                span.attributes.end = self.batch.attributes.len() as u32;
+                self.batch.spans.push(span);
+                self.split.push_span(trace_id, field, &mut self.batch.chunks);
+            }
+            None => {
+                self.batch.attributes.truncate(attributes);
+                self.batch.malformed += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn blank_span(&self) -> Span<'p> {
+        let attributes = self.batch.attributes.len() as u32;
+        Span {
+            trace_id: TraceId::default(),
+            span_id: None,
+            parent_span_id: None,
+            start: UnixNano(0),
+            end: UnixNano(0),
+            name: &[],
+            trace_state: &[],
+            flags: 0,
+            kind: 0,
+            status: StatusCode::UNSET,
+            resource: self.batch.resources.len() as u32 - 1,
+            attributes: attributes..attributes,
+        }
+    }
+}
+
+/// Reads `status.code` over what an earlier `Status` has left.
+fn read_status(mut fields: Cursor<'_>, code: &mut StatusCode) -> Result<(), ScanError> {
+    while !fields.is_empty() {
+        match fields.key()? {
+            status::CODE => *code = StatusCode(fields.varint()? as i32),
+            status::MESSAGE => drop(fields.delimited()?),
+            other => fields.skip_unknown(other, status::KNOWN)?,
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,14 @@
+//! The scan and the split against prost, on generated, broken and recorded bytes.
+
+mod corpus;
+mod detail;
+mod encode;
+mod generate;
+mod hostile;
+mod json;
+mod raw;
+mod recorded;
+mod scan;
+mod seen;
+mod size;
+mod split;
