@@ -113,6 +113,74 @@ pub enum ReadError {
     },
 }
 
+/// A worker cannot go on consuming.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SourceError {
+    /// No consumer.
+    #[error(transparent)]
+    Client(ClientError),
+    /// The broker or the client refused.
+    #[error("topic {topic}, group {group}: {what} failed: {reason}; {remedy}")]
+    Refused {
+        /// The input topic.
+        topic: String,
+        /// The consumer group.
+        group: String,
+        /// What was tried.
+        what: &'static str,
+        /// The broker's or the client's reason.
+        reason: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
+}
+
+/// A worker cannot go on committing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SinkError {
+    /// No producer.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// Transactions could not be initialised.
+    #[error(
+        "transactional id {transactional_id}: transactions could not be initialised within \
+         {waited:?}: {reason}; check that the brokers answer and that Write and Describe are \
+         granted on the transactional id"
+    )]
+    Initialise {
+        /// The producer's identity.
+        transactional_id: String,
+        /// How long it was tried.
+        waited: Duration,
+        /// The broker's or the client's reason.
+        reason: String,
+    },
+    /// The producer was fenced again and again.
+    #[error(
+        "transactional id {transactional_id}: the producer was lost {times} times within ten \
+         minutes, last because: {reason}; another process probably runs under the same \
+         `instance`: give each its own"
+    )]
+    Twin {
+        /// The producer's identity.
+        transactional_id: String,
+        /// How often.
+        times: usize,
+        /// The last reason.
+        reason: String,
+    },
+    /// An offset that cannot be committed.
+    #[error("partition {partition}: offset {offset} cannot be committed: {reason}")]
+    Offset {
+        /// The partition.
+        partition: i32,
+        /// The offset.
+        offset: i64,
+        /// The client's reason.
+        reason: String,
+    },
+}
+
 /// A question about a topic, or its creation, failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TopicError {

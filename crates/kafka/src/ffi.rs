@@ -82,3 +82,23 @@ pub(crate) fn set_mock_initial_rebalance_delay<C: ClientContext>(
     unsafe { rdsys::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, delay_ms) };
     true
 }
+
+/// The member id and generation of a consumer in its group, as of now: the wrapper's metadata
+/// hides them. `None` if the consumer has no group.
+pub(crate) fn group_member<C: ClientContext>(client: &Client<C>) -> Option<(Vec<u8>, i32)> {
+    // SAFETY: the handle is alive for the borrow of the client; the call returns a new object.
+    let metadata = unsafe { rdsys::rd_kafka_consumer_group_metadata(client.native_ptr()) };
+    if metadata.is_null() {
+        return None;
+    }
+    // SAFETY: the object was just created and is destroyed once, after its member id (owned by
+    // it, NUL-terminated) was copied.
+    unsafe {
+        let member = rdsys::rd_kafka_consumer_group_metadata_member_id(metadata);
+        let member =
+            if member.is_null() { Vec::new() } else { CStr::from_ptr(member).to_bytes().to_vec() };
+        let generation = rdsys::rd_kafka_consumer_group_metadata_generation_id(metadata);
+        rdsys::rd_kafka_consumer_group_metadata_destroy(metadata);
+        Some((member, generation))
+    }
+}

@@ -4,17 +4,31 @@ mod client;
 mod embedded;
 mod error;
 mod ffi;
+mod headers;
+mod mark;
+mod observer;
 mod offsets;
 mod partitioner;
 mod reader;
+mod sink;
+mod source;
 mod topics;
 mod writer;
 
 pub use client::{ClientSettings, PropertyError, validate_properties};
 pub use embedded::EmbeddedBroker;
-pub use error::{ClientError, EmbeddedError, ReadError, TopicError, WriteError};
+pub use error::{
+    ClientError, EmbeddedError, ReadError, SinkError, SourceError, TopicError, WriteError,
+};
+pub use headers::{decode_headers, encode_headers};
+pub use mark::OffsetMark;
+pub use observer::Observer;
 pub use offsets::{Isolation, PartitionOffset};
 pub use partitioner::{Partitioner, partition_fnv1a, partition_murmur2};
 pub use reader::{ReadRange, Reader, RecordRef, StoredRecord};
+pub use sink::{Delivery, Sink, SinkEvent, SinkSettings, SinkStats};
+pub use source::{
+    Assigned, Membership, RevokeHandler, Source, SourceEvent, SourceRecord, SourceSettings, Start,
+};
 pub use topics::{Admin, CommittedOffset, Ensured, Finding, TopicDescription, TopicPlan};
 pub use writer::{Outgoing, Writer, WriterReport};

@@ -1,0 +1,474 @@
+//! Epochs, written: exports, dead letters and offsets, all or nothing.
+
+mod produce;
+mod records;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::Producer;
+use rdkafka::{Offset, TopicPartitionList};
+use tailsift_sampler::Epoch;
+use tracing::{info, warn};
+
+use crate::client::ClientSettings;
+use crate::error::{SinkError, describe};
+use crate::source::Membership;
+use crate::{OffsetMark, Partitioner};
+use produce::{Transactional, TrySend};
+use records::Cursor;
+
+/// When exports and offsets count as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Delivery {
+    /// Exports and offsets commit in one transaction.
+    #[default]
+    ExactlyOnce,
+    /// Exports are acknowledged before offsets are committed.
+    AtLeastOnce,
+}
+
+/// Where a worker writes, as whom.
+#[derive(Debug, Clone)]
+pub struct SinkSettings {
+    /// How to reach the cluster.
+    pub client: ClientSettings,
+    /// When exports and offsets count as done.
+    pub delivery: Delivery,
+    /// The producer's identity (`transactional.id`): two producers of one name fence each other.
+    pub transactional_id: String,
+    /// The topic whose offsets are committed.
+    pub input_topic: String,
+    /// Where kept traces go.
+    pub export_topic: String,
+    /// Where unreadable records go; `None` = nowhere.
+    pub dead_letter_topic: Option<String>,
+    /// The most bytes of a record: key, value and headers, uncompressed.
+    pub max_message_bytes: usize,
+    /// `compression.type`: `none`, `gzip`, `snappy`, `lz4` or `zstd`.
+    pub compression: String,
+    /// How a trace's partition is chosen.
+    pub partitioner: Partitioner,
+    /// The policies' names in configured order.
+    pub policy_names: Arc<[String]>,
+    /// The configuration's fingerprint, written with each export.
+    pub fingerprint: String,
+}
+
+/// What became of an epoch that was [begun](Sink::begin).
+#[derive(Debug)]
+pub enum SinkEvent {
+    /// It is under way; poll again soon.
+    Busy,
+    /// All of it that was still ours is committed.
+    Committed(Epoch),
+    /// Nothing of it is ours any more; nothing was committed.
+    Discarded,
+}
+
+/// What the sink has done since it was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SinkStats {
+    /// Epochs committed.
+    pub committed: u64,
+    /// Transactions aborted, to be sent again (at least once: sends that failed).
+    pub aborted: u64,
+    /// Producers made anew after a fatal error.
+    pub rebuilt: u64,
+    /// Records written in committed epochs.
+    pub records: u64,
+    /// Dead letters among them.
+    pub dead_letters: u64,
+    /// From cut to commit of the last epoch, in microseconds.
+    pub last_epoch_us: u64,
+}
+
+/// A transactional producer that commits one epoch at a time, in steps of at most
+/// [`Sink::STEP`], so that the thread which polls the consumer can drive it.
+pub struct Sink {
+    settings: SinkSettings,
+    producer: Transactional,
+    /// This process's mark in committed offsets, to find out about commits in doubt.
+    mark: OffsetMark,
+    state: State,
+    stats: SinkStats,
+    rebuilds: Vec<Instant>,
+}
+
+enum State {
+    Idle,
+    Working(Work),
+}
+
+struct Work {
+    epoch: Epoch,
+    begun: Instant,
+    step: Step,
+    /// How often it had to start again, and when it next may.
+    failures: u32,
+    not_before: Instant,
+}
+
+/// Where an epoch stands. Each step may be repeated with the same arguments.
+enum Step {
+    /// Nothing of it is open: (again) from the start.
+    Start,
+    /// Records are handed to the producer.
+    Send {
+        metadata: Option<ConsumerGroupMetadata>,
+        cursor: Cursor,
+    },
+    /// The brokers acknowledge them.
+    Acknowledge {
+        metadata: Option<ConsumerGroupMetadata>,
+    },
+    /// Offsets join the transaction.
+    Offsets {
+        metadata: ConsumerGroupMetadata,
+    },
+    Commit,
+    Abort,
+    /// The producer is gone, and with it the answer whether the epoch was committed.
+    Doubt,
+}
+
+impl Sink {
+    /// The longest a single step may take.
+    pub const STEP: Duration = Duration::from_millis(100);
+    /// A producer that was fenced this often within [`REBUILD_WINDOW`](Self::REBUILD_WINDOW) has
+    /// a twin.
+    const REBUILDS_MAX: usize = 3;
+    const REBUILD_WINDOW: Duration = Duration::from_secs(600);
+
+    /// A sink; with exactly-once delivery any transaction that an earlier producer of this
+    /// identity left open is ended, which may take some seconds.
+    ///
+    /// # Errors
+    /// If librdkafka refuses the settings, or transactions could not be initialised.
+    pub fn open(settings: SinkSettings, mark: OffsetMark) -> Result<Self, SinkError> {
+        let producer = Transactional::open(&settings)?;
+        Ok(Self {
+            settings,
+            producer,
+            mark,
+            state: State::Idle,
+            stats: SinkStats::default(),
+            rebuilds: Vec::new(),
+        })
+    }
+
+    /// Starts to commit an epoch, whose exports fit the record limit.
+    ///
+    /// # Panics
+    /// If one is under way.
+    pub fn begin(&mut self, epoch: Epoch) {
+        assert!(self.is_idle(), "one epoch at a time");
+        self.mark.epoch += 1;
+        let now = Instant::now();
+        let work = Work { epoch, begun: now, step: Step::Start, failures: 0, not_before: now };
+        self.state = State::Working(work);
+    }
+
+    /// True if no epoch is under way.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle)
+    }
+
+    /// What was done so far.
+    pub fn stats(&self) -> SinkStats {
+        self.stats
+    }
+
+    /// Takes the epoch some steps further, without waiting longer than a step.
+    ///
+    /// `holds` says of a partition and its assignment whether it is still held.
+    ///
+    /// # Errors
+    /// If this producer cannot go on, and a new one would not do better.
+    pub fn poll(
+        &mut self,
+        membership: &Membership<'_>,
+        holds: impl Fn(i32, u64) -> bool,
+    ) -> Result<SinkEvent, SinkError> {
+        let State::Working(mut work) = std::mem::replace(&mut self.state, State::Idle) else {
+            return Ok(SinkEvent::Busy);
+        };
+        loop {
+            if matches!(work.step, Step::Start) && Instant::now() < work.not_before {
+                self.state = State::Working(work);
+                return Ok(SinkEvent::Busy);
+            }
+            let step = std::mem::replace(&mut work.step, Step::Start);
+            match self.advance(step, &mut work.epoch, membership, &holds)? {
+                Next::Step(step) => work.step = step,
+                Next::Later(step) => {
+                    work.step = step;
+                    self.state = State::Working(work);
+                    return Ok(SinkEvent::Busy);
+                }
+                Next::Again(step) => {
+                    work.step = step;
+                    work.failures += 1;
+                    work.not_before = Instant::now() + backoff(work.failures);
+                }
+                Next::Done(true) => return Ok(self.committed(work)),
+                Next::Done(false) => return Ok(SinkEvent::Discarded),
+            }
+        }
+    }
+
+    /// Gives up the epoch under way: nothing of it becomes visible unless its offsets were
+    /// accepted already.
+    ///
+    /// # Errors
+    /// If the open transaction could not be ended and no new producer could be made.
+    pub fn abandon(&mut self, budget: Duration) -> Result<(), SinkError> {
+        let State::Working(work) = std::mem::replace(&mut self.state, State::Idle) else {
+            return Ok(());
+        };
+        if matches!(work.step, Step::Start) || !self.producer.is_transactional() {
+            return Ok(());
+        }
+        let deadline = Instant::now() + budget;
+        while Instant::now() < deadline {
+            match self.producer.handle().abort_transaction(Self::STEP) {
+                Ok(()) => return Ok(()),
+                Err(error) if is_retriable(&error) => {}
+                Err(_) => break,
+            }
+        }
+        // A new producer of the same identity ends what the old one left open.
+        self.rebuild("a transaction could not be aborted in time")
+    }
+
+    fn advance(
+        &mut self,
+        step: Step,
+        epoch: &mut Epoch,
+        membership: &Membership<'_>,
+        holds: &impl Fn(i32, u64) -> bool,
+    ) -> Result<Next, SinkError> {
+        match step {
+            Step::Start => self.start(epoch, membership, holds),
+            Step::Send { metadata, mut cursor } => {
+                while let Some(record) = cursor.next(&self.settings, epoch) {
+                    match self.producer.try_send(&record) {
+                        TrySend::Sent => cursor.advance(),
+                        TrySend::Full => return Ok(Next::Later(Step::Send { metadata, cursor })),
+                        TrySend::Refused(error) => return self.failed("sending", &error),
+                    }
+                }
+                Ok(Next::Step(Step::Acknowledge { metadata }))
+            }
+            Step::Acknowledge { metadata } => self.acknowledged(metadata, epoch, membership, holds),
+            Step::Offsets { metadata } => {
+                let offsets = self.offsets(epoch)?;
+                let sent = self.producer.handle().send_offsets_to_transaction(
+                    &offsets,
+                    &metadata,
+                    Self::STEP,
+                );
+                match sent {
+                    Ok(()) => Ok(Next::Step(Step::Commit)),
+                    Err(error) if is_retriable(&error) => {
+                        Ok(Next::Later(Step::Offsets { metadata }))
+                    }
+                    Err(error) => self.failed("adding offsets to the transaction", &error),
+                }
+            }
+            Step::Commit => match self.producer.handle().commit_transaction(Self::STEP) {
+                Ok(()) => Ok(Next::Done(true)),
+                Err(error) if is_retriable(&error) => Ok(Next::Later(Step::Commit)),
+                Err(error) => self.failed("committing the transaction", &error),
+            },
+            Step::Abort => match self.producer.handle().abort_transaction(Self::STEP) {
+                Ok(()) => Ok(Next::Step(Step::Start)),
+                Err(error) if is_retriable(&error) => Ok(Next::Later(Step::Abort)),
+                Err(error) => {
+                    self.rebuild(&describe(&error))?;
+                    Ok(Next::Step(Step::Doubt))
+                }
+            },
+            Step::Doubt => self.resolve(epoch, membership, holds),
+        }
+    }
+
+    /// Leaves out parts that are no longer held; opens the transaction with a membership that is
+    /// known to be valid.
+    fn start(
+        &mut self,
+        epoch: &mut Epoch,
+        membership: &Membership<'_>,
+        holds: &impl Fn(i32, u64) -> bool,
+    ) -> Result<Next, SinkError> {
+        epoch.parts.retain(|part| holds(part.partition, part.assignment));
+        if epoch.parts.is_empty() {
+            return Ok(Next::Done(false));
+        }
+        let Some(metadata) = membership.group_metadata() else {
+            // Out of the group for the moment: the callback that says so has not been served.
+            return Ok(Next::Later(Step::Start));
+        };
+        self.producer.forget_failures();
+        if !self.producer.is_transactional() {
+            return Ok(Next::Step(Step::Send { metadata: None, cursor: Cursor::default() }));
+        }
+        match self.producer.handle().begin_transaction() {
+            Ok(()) => {
+                Ok(Next::Step(Step::Send { metadata: Some(metadata), cursor: Cursor::default() }))
+            }
+            Err(error) => self.failed("opening a transaction", &error),
+        }
+    }
+
+    fn acknowledged(
+        &mut self,
+        metadata: Option<ConsumerGroupMetadata>,
+        epoch: &mut Epoch,
+        membership: &Membership<'_>,
+        holds: &impl Fn(i32, u64) -> bool,
+    ) -> Result<Next, SinkError> {
+        if let Some(error) = self.producer.first_failure() {
+            return self.failed("writing", &error);
+        }
+        if self.producer.handle().in_flight_count() > 0 {
+            return Ok(Next::Later(Step::Acknowledge { metadata }));
+        }
+        if let Some(error) = self.producer.first_failure() {
+            return self.failed("writing", &error);
+        }
+        match metadata {
+            Some(metadata) => Ok(Next::Step(Step::Offsets { metadata })),
+            None => self.commit_plainly(epoch, membership, holds),
+        }
+    }
+
+    /// Commits without a transaction. The exports are acknowledged, so only this is tried again,
+    /// with whatever is still held then: brokers check the member, not what it owns.
+    fn commit_plainly(
+        &mut self,
+        epoch: &mut Epoch,
+        membership: &Membership<'_>,
+        holds: &impl Fn(i32, u64) -> bool,
+    ) -> Result<Next, SinkError> {
+        epoch.parts.retain(|part| holds(part.partition, part.assignment));
+        if epoch.parts.is_empty() {
+            return Ok(Next::Done(false));
+        }
+        let again = Next::Later(Step::Acknowledge { metadata: None });
+        if membership.group_metadata().is_none() {
+            return Ok(again);
+        }
+        let Err(error) = membership.commit(&self.offsets(epoch)?) else {
+            return Ok(Next::Done(true));
+        };
+        warn!(error = %describe(&error), "offsets were not committed; trying again");
+        self.stats.aborted += 1;
+        Ok(again)
+    }
+
+    /// After a failure: abort and start again, or, if the producer is beyond that, make a new one
+    /// and find out what became of the epoch.
+    fn failed(&mut self, what: &'static str, error: &KafkaError) -> Result<Next, SinkError> {
+        warn!(error = %describe(error), "{what} failed; the epoch will be sent again");
+        self.stats.aborted += 1;
+        if self.producer.is_fatal(error) {
+            self.rebuild(&describe(error))?;
+            return Ok(Next::Again(Step::Doubt));
+        }
+        let restart = if self.producer.is_transactional() { Step::Abort } else { Step::Start };
+        Ok(Next::Again(restart))
+    }
+
+    fn rebuild(&mut self, reason: &str) -> Result<(), SinkError> {
+        let now = Instant::now();
+        self.rebuilds.retain(|made| now.duration_since(*made) < Self::REBUILD_WINDOW);
+        if self.rebuilds.len() >= Self::REBUILDS_MAX {
+            return Err(SinkError::Twin {
+                transactional_id: self.settings.transactional_id.clone(),
+                times: self.rebuilds.len(),
+                reason: reason.to_owned(),
+            });
+        }
+        self.rebuilds.push(now);
+        self.stats.rebuilt += 1;
+        warn!(reason, "making a new producer");
+        self.producer = Transactional::open(&self.settings)?;
+        Ok(())
+    }
+
+    /// Initialising the new producer ended the old one's transaction, this way or that: the
+    /// committed offsets carry the mark of the epoch that put them there.
+    fn resolve(
+        &mut self,
+        epoch: &Epoch,
+        membership: &Membership<'_>,
+        holds: &impl Fn(i32, u64) -> bool,
+    ) -> Result<Next, SinkError> {
+        let held = epoch.parts.iter().find(|part| holds(part.partition, part.assignment));
+        let Some(part) = held else { return Ok(Next::Done(false)) };
+        let mut question = TopicPartitionList::new();
+        question.add_partition(&self.settings.input_topic, part.partition);
+        let Ok(committed) = membership.committed(question, Self::STEP) else {
+            return Ok(Next::Later(Step::Doubt));
+        };
+        let is_ours =
+            crate::ffi::committed_metadata(&committed, 0) == self.mark.to_string().as_bytes();
+        info!(committed = is_ours, "an epoch's commit was in doubt");
+        Ok(if is_ours { Next::Done(true) } else { Next::Step(Step::Start) })
+    }
+
+    fn offsets(&self, epoch: &Epoch) -> Result<TopicPartitionList, SinkError> {
+        let mark = self.mark.to_string();
+        let mut list = TopicPartitionList::with_capacity(epoch.parts.len());
+        for part in &epoch.parts {
+            let refused = |error: &KafkaError| SinkError::Offset {
+                partition: part.partition,
+                offset: part.commit_offset,
+                reason: describe(error),
+            };
+            let mut element = list.add_partition(&self.settings.input_topic, part.partition);
+            let offset = Offset::Offset(part.commit_offset);
+            element.set_offset(offset).map_err(|error| refused(&error))?;
+            element.set_metadata(&mark);
+        }
+        Ok(list)
+    }
+
+    fn committed(&mut self, work: Work) -> SinkEvent {
+        let parts = work.epoch.parts.iter();
+        let letters: usize = parts.clone().map(|part| part.dead_letters.len()).sum();
+        let exports: usize = parts.map(|part| part.exports.len()).sum();
+        self.stats.committed += 1;
+        self.stats.records += (letters + exports) as u64;
+        self.stats.dead_letters += letters as u64;
+        self.stats.last_epoch_us = work.begun.elapsed().as_micros() as u64;
+        SinkEvent::Committed(work.epoch)
+    }
+}
+
+enum Next {
+    /// Go on at once.
+    Step(Step),
+    /// It failed: go on with this, and do not start again at once.
+    Again(Step),
+    /// Go on at the next poll.
+    Later(Step),
+    /// Over: committed, or nothing of it is ours.
+    Done(bool),
+}
+
+/// 50 ms, doubled with each failure, at most 5 s.
+fn backoff(failures: u32) -> Duration {
+    Duration::from_millis(25 << failures.min(8)).min(Duration::from_secs(5))
+}
+
+fn is_retriable(error: &KafkaError) -> bool {
+    if let KafkaError::Transaction(error) = error {
+        return error.is_retriable() && !error.txn_requires_abort();
+    }
+    // The commit flushes first; it was not even asked for, and may be repeated.
+    matches!(error, KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut))
+}

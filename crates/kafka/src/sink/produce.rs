@@ -1,0 +1,159 @@
+//! The producer under a sink.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+
+use super::records::OutgoingRecord;
+use super::{Delivery, SinkSettings};
+use crate::client::{TRANSACTION_TIMEOUT_MS, log_error, log_line};
+use crate::error::{SinkError, describe};
+
+/// A producer with a thread of its own that collects acknowledgements: without one, aborts hang
+/// until their time-out.
+pub(super) struct Transactional {
+    producer: ThreadedProducer<Context>,
+    is_transactional: bool,
+}
+
+pub(super) enum TrySend {
+    Sent,
+    /// The client's queue is full.
+    Full,
+    Refused(KafkaError),
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Context {
+    /// Why the first record since the last look was given up.
+    failure: Arc<Mutex<Option<KafkaError>>>,
+}
+
+/// The user's properties override these.
+const DEFAULTS: &[(&str, &str)] = &[
+    ("linger.ms", "5"),
+    ("batch.size", "1000000"),
+    ("queue.buffering.max.messages", "500000"),
+    ("queue.buffering.max.kbytes", "131072"),
+];
+
+/// Room above our own record limit for the protocol's framing.
+const FRAMING_BYTES: usize = 64 << 10;
+
+impl Transactional {
+    pub(super) fn open(settings: &SinkSettings) -> Result<Self, SinkError> {
+        let is_transactional = settings.delivery == Delivery::ExactlyOnce;
+        let max_bytes = (settings.max_message_bytes + FRAMING_BYTES).to_string();
+        let transaction_timeout = TRANSACTION_TIMEOUT_MS.to_string();
+        let mut defaults = DEFAULTS.to_vec();
+        let mut owned = vec![
+            ("acks", "all"),
+            ("enable.idempotence", "true"),
+            ("message.max.bytes", max_bytes.as_str()),
+            ("compression.type", settings.compression.as_str()),
+            ("partitioner", settings.partitioner.property()),
+        ];
+        if is_transactional {
+            defaults.push(("transaction.timeout.ms", &transaction_timeout));
+            owned.push(("transactional.id", &settings.transactional_id));
+        }
+        let config = settings.client.config_with(&defaults, &owned);
+        let producer: ThreadedProducer<Context> =
+            settings.client.client(&config, Context::default())?;
+        let opened = Self { producer, is_transactional };
+        if is_transactional {
+            opened.initialise(&settings.transactional_id)?;
+        }
+        Ok(opened)
+    }
+
+    /// Ends what an earlier producer of this identity left open.
+    fn initialise(&self, transactional_id: &str) -> Result<(), SinkError> {
+        const PATIENCE: Duration = Duration::from_secs(60);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.producer.init_transactions(Duration::from_secs(5)) {
+                Ok(()) => return Ok(()),
+                Err(KafkaError::Transaction(error))
+                    if error.is_retriable() && Instant::now() < deadline => {}
+                Err(error) => {
+                    return Err(SinkError::Initialise {
+                        transactional_id: transactional_id.to_owned(),
+                        waited: PATIENCE,
+                        reason: describe(&error),
+                    });
+                }
+            }
+        }
+    }
+
+    pub(super) fn is_transactional(&self) -> bool {
+        self.is_transactional
+    }
+
+    pub(super) fn handle(&self) -> &ThreadedProducer<Context> {
+        &self.producer
+    }
+
+    pub(super) fn try_send(&self, record: &OutgoingRecord<'_>) -> TrySend {
+        let mut outgoing: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(record.topic);
+        if let Some(key) = record.key {
+            outgoing = outgoing.key(key);
+        }
+        if let Some(value) = record.value {
+            outgoing = outgoing.payload(value);
+        }
+        if let Some(time) = record.time {
+            outgoing = outgoing.timestamp(time.0);
+        }
+        let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+        for (key, value) in &record.headers {
+            headers = headers.insert(Header { key, value: value.as_deref() });
+        }
+        match self.producer.send(outgoing.headers(headers)) {
+            Ok(()) => TrySend::Sent,
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => TrySend::Full,
+            Err((error, _)) => TrySend::Refused(error),
+        }
+    }
+
+    pub(super) fn first_failure(&self) -> Option<KafkaError> {
+        self.producer.context().failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn forget_failures(&self) {
+        *self.producer.context().failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// True if this producer will never work again.
+    pub(super) fn is_fatal(&self, error: &KafkaError) -> bool {
+        let says_so = matches!(error, KafkaError::Transaction(error) if error.is_fatal());
+        says_so || self.producer.client().fatal_error().is_some()
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log_line(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        log_error(&error, reason);
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        if let Err((error, _)) = result {
+            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+            failure.get_or_insert_with(|| error.clone());
+        }
+    }
+}
