@@ -1,14 +1,61 @@
 //! `KeyValue` and `AnyValue`, read in place.
 
-use tailsift_trace::{Attribute, Interest, Value};
+use tailsift_trace::{Attribute, AttributeKey, Interest, Value};
 
 use crate::ScanError;
 use crate::fields::{any_value, key_value};
 use crate::wire::Cursor;
 
 /// Reads a `KeyValue`, its value only if someone asked for the key.
-#[inline]
+#[inline(always)]
 pub(crate) fn read_of_interest<'p>(
+    message: Cursor<'p>,
+    interest: &Interest,
+    out: &mut Vec<Attribute<'p>>,
+) -> Result<(), ScanError> {
+    match split_usual(message.rest()) {
+        Some((key, value)) => match interest.find(key) {
+            Some(key) => push_value(key, message.within(value), out),
+            None => Ok(()),
+        },
+        None => read_unusual(message, interest, out),
+    }
+}
+
+/// Key and value of the two encodings that writers make of short ones: SDKs put the key first, the
+/// Collector the value.
+#[inline(always)]
+fn split_usual(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&[first_key, first_len], rest) = bytes.split_first_chunk()?;
+    if first_len >= 0x80 {
+        return None;
+    }
+    let (first, rest) = rest.split_at_checked(usize::from(first_len))?;
+    let (&[second_key, second_len], second) = rest.split_first_chunk()?;
+    if second_len >= 0x80 || second.len() != usize::from(second_len) {
+        return None;
+    }
+    match (u32::from(first_key), u32::from(second_key)) {
+        (key_value::KEY, key_value::VALUE) => Some((first, second)),
+        (key_value::VALUE, key_value::KEY) => Some((second, first)),
+        _ => None,
+    }
+}
+
+#[inline(never)]
+fn push_value<'p>(
+    key: AttributeKey,
+    message: Cursor<'p>,
+    out: &mut Vec<Attribute<'p>>,
+) -> Result<(), ScanError> {
+    let mut value = Value::Empty;
+    merge_any_value(message, &mut value)?;
+    out.push(Attribute { key, value });
+    Ok(())
+}
+
+#[inline(never)]
+fn read_unusual<'p>(
     message: Cursor<'p>,
     interest: &Interest,
     out: &mut Vec<Attribute<'p>>,
@@ -31,7 +78,6 @@ pub(crate) struct Pair<'p> {
 
 impl<'p> Pair<'p> {
     /// Finds key and value, which come in any order (the Collector writes the value first).
-    #[inline(always)]
     pub(crate) fn read(message: Cursor<'p>) -> Result<Self, ScanError> {
         let mut pair = Self { key: &[], message, value: None, value_repeats: false };
         let mut fields = message;

@@ -15,13 +15,12 @@ const WIRE_GROUP_END: u32 = 4;
 const WIRE_FIXED32: u32 = 5;
 
 /// A message whose fields are still to be read.
-///
-/// `bytes` is the payload cut off at the message's end and `at` a place in the payload: one bounds
-/// check covers both the message and the memory, and places need no translation.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor<'p> {
-    bytes: &'p [u8],
-    at: usize,
+    /// What is left of the message, within the payload.
+    rest: &'p [u8],
+    /// The payload's address: places are differences to it.
+    base: usize,
 }
 
 impl<'p> Cursor<'p> {
@@ -30,47 +29,68 @@ impl<'p> Cursor<'p> {
         if i32::try_from(payload.len()).is_err() {
             return Err(ScanError { offset: 0, what: Fault::TooLarge(payload.len()) });
         }
-        Ok(Self { bytes: payload, at: 0 })
+        Ok(Self { rest: payload, base: payload.as_ptr().addr() })
     }
 
     /// Where the next byte is in the payload.
     #[inline]
     pub(crate) fn position(&self) -> usize {
-        self.at
+        self.rest.as_ptr().addr() - self.base
     }
 
     /// True if no field is left.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.at >= self.bytes.len()
+        self.rest.is_empty()
+    }
+
+    /// What is left of the message.
+    #[inline]
+    pub(crate) fn rest(&self) -> &'p [u8] {
+        self.rest
+    }
+
+    /// A message among what is left of this one.
+    #[inline]
+    pub(crate) fn within(&self, rest: &'p [u8]) -> Self {
+        Self { rest, base: self.base }
     }
 
     /// A field's key, unchecked unless it is unknown (then [`skip_unknown`](Self::skip_unknown) does).
     #[inline(always)]
     pub(crate) fn key(&mut self) -> Result<u32, ScanError> {
-        match self.bytes.get(self.at) {
-            Some(&byte) if byte < 0x80 => {
-                self.at += 1;
-                Ok(u32::from(byte))
+        match self.rest {
+            [byte, rest @ ..] if *byte < 0x80 => {
+                self.rest = rest;
+                Ok(u32::from(*byte))
+            }
+            [low, high, rest @ ..] if *high < 0x80 => {
+                self.rest = rest;
+                Ok(u32::from(*low & 0x7f) | u32::from(*high) << 7)
             }
             _ => self.key_long(),
         }
     }
 
+    #[cold]
     #[inline(never)]
     fn key_long(&mut self) -> Result<u32, ScanError> {
-        let at = self.at;
+        let start = *self;
         let key = self.varint_long()?;
-        u32::try_from(key).map_err(|_| ScanError { offset: at, what: Fault::Key(key) })
+        u32::try_from(key).map_err(|_| start.fault(Fault::Key(key)))
     }
 
     /// A varint.
     #[inline(always)]
     pub(crate) fn varint(&mut self) -> Result<u64, ScanError> {
-        match self.bytes.get(self.at) {
-            Some(&byte) if byte < 0x80 => {
-                self.at += 1;
-                Ok(u64::from(byte))
+        match self.rest {
+            [byte, rest @ ..] if *byte < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(*byte))
+            }
+            [low, high, rest @ ..] if *high < 0x80 => {
+                self.rest = rest;
+                Ok(u64::from(*low & 0x7f) | u64::from(*high) << 7)
             }
             _ => self.varint_long(),
         }
@@ -79,13 +99,13 @@ impl<'p> Cursor<'p> {
     #[inline(never)]
     fn varint_long(&mut self) -> Result<u64, ScanError> {
         let mut value = 0u64;
-        for (place, &byte) in self.bytes[self.at..].iter().take(10).enumerate() {
+        for (place, &byte) in self.rest.iter().take(10).enumerate() {
             value |= u64::from(byte & 0x7f) << (place * 7);
             if byte < 0x80 {
                 if place == 9 && byte > 1 {
                     break;
                 }
-                self.at += place + 1;
+                self.rest = &self.rest[place + 1..];
                 return Ok(value);
             }
         }
@@ -95,17 +115,15 @@ impl<'p> Cursor<'p> {
     /// A length-delimited field's bytes.
     #[inline(always)]
     pub(crate) fn delimited(&mut self) -> Result<&'p [u8], ScanError> {
-        let message = self.message()?;
-        Ok(&message.bytes[message.at..])
+        let len = self.varint()?;
+        self.take(len)
     }
 
     /// A length-delimited field as a message.
     #[inline(always)]
     pub(crate) fn message(&mut self) -> Result<Self, ScanError> {
-        let len = self.varint()?;
-        let at = self.at;
-        self.advance(len)?;
-        Ok(Self { bytes: &self.bytes[..self.at], at })
+        let rest = self.delimited()?;
+        Ok(self.within(rest))
     }
 
     /// A `fixed64` or `double`.
@@ -122,9 +140,9 @@ impl<'p> Cursor<'p> {
 
     #[inline(always)]
     fn fixed<const N: usize>(&mut self) -> Result<[u8; N], ScanError> {
-        match self.bytes[self.at..].first_chunk() {
-            Some(bytes) => {
-                self.at += N;
+        match self.rest.split_first_chunk() {
+            Some((bytes, rest)) => {
+                self.rest = rest;
                 Ok(*bytes)
             }
             None => Err(self.truncated(N as u64)),
@@ -132,12 +150,14 @@ impl<'p> Cursor<'p> {
     }
 
     #[inline(always)]
-    fn advance(&mut self, len: u64) -> Result<(), ScanError> {
-        if len > (self.bytes.len() - self.at) as u64 {
-            return Err(self.truncated(len));
+    fn take(&mut self, len: u64) -> Result<&'p [u8], ScanError> {
+        match usize::try_from(len).ok().and_then(|len| self.rest.split_at_checked(len)) {
+            Some((bytes, rest)) => {
+                self.rest = rest;
+                Ok(bytes)
+            }
+            None => Err(self.truncated(len)),
         }
-        self.at += len as usize;
-        Ok(())
     }
 
     /// Skips a field that the caller does not read: one that opentelemetry-proto does not define,
@@ -176,8 +196,8 @@ impl<'p> Cursor<'p> {
         }
         match key & 7 {
             WIRE_VARINT => self.varint().map(drop),
-            WIRE_FIXED64 => self.advance(8),
-            WIRE_FIXED32 => self.advance(4),
+            WIRE_FIXED64 => self.take(8).map(drop),
+            WIRE_FIXED32 => self.take(4).map(drop),
             WIRE_DELIMITED => self.delimited().map(drop),
             WIRE_GROUP_START => {
                 let Some(slot) = open.get_mut(*depth) else {
@@ -199,13 +219,15 @@ impl<'p> Cursor<'p> {
     }
 
     #[cold]
+    #[inline(never)]
     fn truncated(&self, expected: u64) -> ScanError {
-        self.fault(Fault::Truncated { expected, got: self.bytes.len() - self.at })
+        self.fault(Fault::Truncated { expected, got: self.rest.len() })
     }
 
     #[cold]
+    #[inline(never)]
     fn fault(&self, what: Fault) -> ScanError {
-        ScanError { offset: self.at, what }
+        ScanError { offset: self.position(), what }
     }
 }
 
