@@ -1,0 +1,308 @@
+//! Own metrics: the core's counters and the shell's, in Prometheus' text format.
+//!
+//! [`install`] makes the process's exporter, workers publish through [`WorkerMetrics`], and
+//! `/metrics` shows [`Exposition::render`]. Where nothing was installed (`http: off`) publishing
+//! goes nowhere. The names are in [`table`], from which `schemas/metrics.md` is generated.
+
+mod table;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use metrics_exporter_prometheus::{
+    Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
+};
+use tailsift_otlp::{Fault, JsonError, ScanError};
+use tailsift_policy::CloseReason;
+use tailsift_sampler::{Gauges, Stats};
+use tailsift_trace::Millis;
+
+use table::{Metric, ReadGauges, ReadStats, Source, TABLE};
+
+/// The process's metrics, for rendering.
+#[derive(Clone)]
+pub(crate) struct Exposition {
+    handle: PrometheusHandle,
+    started: Instant,
+    uptime: Gauge,
+    resident_memory: Gauge,
+}
+
+/// Makes the process's exporter. Once per process.
+///
+/// # Errors
+/// If one was installed already.
+pub(crate) fn install() -> anyhow::Result<Exposition> {
+    let (recorder, exposition) = build()?;
+    metrics::set_global_recorder(recorder)
+        .context("metrics: a second exporter in one process; install it once")?;
+    Ok(exposition)
+}
+
+fn build() -> anyhow::Result<(PrometheusRecorder, Exposition)> {
+    let mut builder = PrometheusBuilder::new();
+    for metric in TABLE {
+        if let Source::Histogram(bounds) = metric.source {
+            builder = builder
+                .set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), bounds)
+                .with_context(|| format!("metrics: buckets of {}", metric.name))?;
+        }
+    }
+    let recorder = builder.build_recorder();
+    let exposition = metrics::with_local_recorder(&recorder, || {
+        for metric in TABLE {
+            describe(metric);
+        }
+        gauge!(table::BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        Exposition {
+            handle: recorder.handle(),
+            started: Instant::now(),
+            uptime: gauge!(table::UPTIME),
+            resident_memory: gauge!(table::RESIDENT_MEMORY),
+        }
+    });
+    Ok((recorder, exposition))
+}
+
+fn describe(metric: &Metric) {
+    match metric.source {
+        Source::Stats(_) | Source::Counter => metrics::describe_counter!(metric.name, metric.help),
+        Source::Gauges(_) | Source::Gauge => metrics::describe_gauge!(metric.name, metric.help),
+        Source::Histogram(_) => metrics::describe_histogram!(metric.name, metric.help),
+    }
+}
+
+impl Exposition {
+    /// The text of `/metrics`: Prometheus' text format 0.0.4.
+    pub(crate) fn render(&self) -> String {
+        self.uptime.set(self.started.elapsed().as_secs_f64());
+        self.resident_memory.set(resident_bytes().map_or(f64::NAN, |bytes| bytes as f64));
+        // The exporter can delete single series only after a time without updates, so a series
+        // that has ended holds NaN, which no metric of ours ever is, and is left out here.
+        let mut text = self.handle.render();
+        if text.contains(" NaN\n") {
+            text = text.split_inclusive('\n').filter(|line| !line.ends_with(" NaN\n")).collect();
+        }
+        text
+    }
+
+    /// Folds buffered samples into the histograms. The buffers grow until this or
+    /// [`render`](Self::render) is called, so call it every few seconds.
+    pub(crate) fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
+}
+
+/// Resident memory, from the kernel's `/proc/self/status` (`VmRSS`, in KiB).
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+/// What one worker exports. Handles are resolved once, so publishing is a few atomic stores.
+pub(crate) struct WorkerMetrics {
+    worker: String,
+    stats: Vec<(ReadStats, Total)>,
+    closed: Vec<Total>,
+    kept: Vec<Total>,
+    dropped: Total,
+    gauges: Vec<(ReadGauges, Gauge)>,
+    epochs_committed: Counter,
+    epoch_commit: Histogram,
+    dead_letters: Counter,
+}
+
+impl WorkerMetrics {
+    /// The metrics of worker number `worker`; `policies` are the names in configured order.
+    /// After [`install`].
+    pub(crate) fn new(worker: usize, policies: &[String]) -> Self {
+        let worker = worker.to_string();
+        let mut stats = Vec::new();
+        let mut gauges = Vec::new();
+        for metric in TABLE {
+            match metric.source {
+                Source::Stats(read) => {
+                    stats.push((
+                        read,
+                        Total::new(counter!(metric.name, "worker" => worker.clone())),
+                    ));
+                }
+                Source::Gauges(read) => {
+                    gauges.push((read, gauge!(metric.name, "worker" => worker.clone())));
+                }
+                Source::Counter | Source::Gauge | Source::Histogram(_) => {}
+            }
+        }
+        let closed = |reason: CloseReason| {
+            let labels = [("worker", worker.clone()), ("reason", reason.name().to_owned())];
+            Total::new(counter!(table::TRACES_CLOSED, &labels))
+        };
+        let verdict = |verdict: &str, policy: &str| {
+            let labels = [
+                ("worker", worker.clone()),
+                ("verdict", verdict.to_owned()),
+                ("policy", policy.to_owned()),
+            ];
+            Total::new(counter!(table::VERDICTS, &labels))
+        };
+        Self {
+            stats,
+            closed: CloseReason::ALL.into_iter().map(closed).collect(),
+            kept: policies.iter().map(|policy| verdict("keep", policy)).collect(),
+            dropped: verdict("drop", "none"),
+            gauges,
+            epochs_committed: counter!(table::EPOCHS_COMMITTED, "worker" => worker.clone()),
+            epoch_commit: histogram!(table::EPOCH_COMMIT, "worker" => worker.clone()),
+            dead_letters: counter!(table::DEAD_LETTERS, "worker" => worker.clone()),
+            worker,
+        }
+    }
+
+    /// Publishes a shard's counters and measures. Meant to be called about once per epoch.
+    ///
+    /// Counters may start over (a new shard in place of the old one): the exported ones go on.
+    pub(crate) fn publish(&mut self, stats: &Stats, gauges: &Gauges) {
+        for (read, total) in &mut self.stats {
+            total.advance(read(stats));
+        }
+        for (total, value) in self.closed.iter_mut().zip(stats.closed) {
+            total.advance(value);
+        }
+        for (total, value) in self.kept.iter_mut().zip(&stats.kept_by_policy) {
+            total.advance(*value);
+        }
+        self.dropped.advance(stats.dropped_traces);
+        for (read, gauge) in &self.gauges {
+            gauge.set(read(gauges));
+        }
+    }
+
+    /// Counts a record that could not be read.
+    pub(crate) fn poison_record(&self, reason: PoisonReason) {
+        let labels = [("worker", self.worker.clone()), ("reason", reason.name().to_owned())];
+        counter!(table::POISON_RECORDS, &labels).increment(1);
+    }
+
+    /// Counts records written to the dead-letter topic.
+    pub(crate) fn dead_letters(&self, records: u64) {
+        self.dead_letters.increment(records);
+    }
+
+    /// Counts a committed epoch, and the time from its cut to its commit.
+    pub(crate) fn epoch_committed(&self, took: Duration) {
+        self.epochs_committed.increment(1);
+        self.epoch_commit.record(took.as_secs_f64());
+    }
+
+    /// Counts a failed attempt to commit an epoch.
+    pub(crate) fn epoch_failed(&self, failure: EpochFailure) {
+        let labels = [("worker", self.worker.clone()), ("kind", failure.name().to_owned())];
+        counter!(table::EPOCH_FAILURES, &labels).increment(1);
+    }
+}
+
+/// How far an assigned partition is behind; what is not known is not shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PartitionLag {
+    /// End offset minus next offset to read, in records.
+    pub(crate) read: Option<i64>,
+    /// End offset minus committed offset, in records.
+    pub(crate) settled: Option<i64>,
+    /// The partition's clock.
+    pub(crate) stream_time: Option<Millis>,
+}
+
+/// Publishes how far a partition is behind.
+pub(crate) fn publish_partition(partition: i32, lag: PartitionLag) {
+    let set = |name: &'static str, value: Option<f64>| {
+        gauge!(name, "partition" => partition.to_string()).set(value.unwrap_or(f64::NAN));
+    };
+    set(table::READ_LAG, lag.read.map(|records| records as f64));
+    set(table::SETTLED_LAG, lag.settled.map(|records| records as f64));
+    set(table::STREAM_TIME, lag.stream_time.map(|time| time.0 as f64 / 1e3));
+}
+
+/// Ends the series of a partition that was given up: the next scrape does not show them.
+pub(crate) fn forget_partition(partition: i32) {
+    publish_partition(partition, PartitionLag::default());
+}
+
+/// Why an epoch did not commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EpochFailure {
+    /// The transaction was aborted; the epoch is sent again.
+    Aborted,
+    /// The producer was fenced, timed out or failed for good, and was replaced.
+    ProducerReplaced,
+    /// Its partitions went to another owner, who replays them.
+    Abandoned,
+}
+
+impl EpochFailure {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Aborted => "aborted",
+            Self::ProducerReplaced => "producer_replaced",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+/// What made a record unreadable: an encoding's [`Fault`], without its numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PoisonReason(&'static str);
+
+impl PoisonReason {
+    /// The name in the metric's `reason` label; one of a fixed few.
+    pub(crate) const fn name(self) -> &'static str {
+        self.0
+    }
+}
+
+impl From<&ScanError> for PoisonReason {
+    fn from(error: &ScanError) -> Self {
+        Self(match error.what {
+            Fault::Truncated { .. } => "truncated",
+            Fault::Varint => "varint",
+            Fault::Key(_) => "field_key",
+            Fault::WireType { .. } => "wire_type",
+            Fault::GroupEnd(_) => "group_end",
+            Fault::GroupDepth => "group_depth",
+            Fault::TooLarge(_) => "too_large",
+            Fault::Scattered => "scattered",
+        })
+    }
+}
+
+impl From<&JsonError> for PoisonReason {
+    fn from(error: &JsonError) -> Self {
+        Self(match error {
+            JsonError::Syntax(_) => "json_syntax",
+            JsonError::Shape { .. } => "json_shape",
+        })
+    }
+}
+
+/// An exported counter that follows a count which may start over.
+struct Total {
+    counter: Counter,
+    seen: u64,
+}
+
+impl Total {
+    fn new(counter: Counter) -> Self {
+        Self { counter, seen: 0 }
+    }
+
+    fn advance(&mut self, count: u64) {
+        // A smaller count has started over: all of it is new (Prometheus' own rule for resets).
+        let new = count.checked_sub(self.seen).unwrap_or(count);
+        self.counter.increment(new);
+        self.seen = count;
+    }
+}

@@ -1,0 +1,246 @@
+//! Every metric that tailsift exports, once.
+
+use tailsift_sampler::{Gauges, Stats};
+
+/// Reads a counter of a shard.
+pub(crate) type ReadStats = fn(&Stats) -> u64;
+/// Reads what a shard holds.
+pub(crate) type ReadGauges = fn(&Gauges) -> f64;
+
+/// One metric, and where its value is read.
+pub(crate) struct Metric {
+    /// Its full name; words as in the rest of the product, unit last but for `_total`.
+    pub(crate) name: &'static str,
+    /// Its labels, in the order of their values.
+    pub(crate) labels: &'static [&'static str],
+    /// What it counts or measures.
+    pub(crate) help: &'static str,
+    /// Kind and source.
+    pub(crate) source: Source,
+}
+
+/// What a metric is and where its value comes from.
+pub(crate) enum Source {
+    /// A counter of a shard.
+    Stats(ReadStats),
+    /// What a shard holds.
+    Gauges(ReadGauges),
+    /// A counter with labels of its own, or one that the shell counts.
+    Counter,
+    /// A measure of the shell's.
+    Gauge,
+    /// A distribution over these upper bounds.
+    Histogram(&'static [f64]),
+}
+
+impl Metric {
+    const fn stats(name: &'static str, read: ReadStats, help: &'static str) -> Self {
+        Self { name, labels: &["worker"], help, source: Source::Stats(read) }
+    }
+
+    const fn gauges(name: &'static str, read: ReadGauges, help: &'static str) -> Self {
+        Self { name, labels: &["worker"], help, source: Source::Gauges(read) }
+    }
+
+    const fn counter(
+        name: &'static str,
+        labels: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self { name, labels, help, source: Source::Counter }
+    }
+
+    const fn gauge(
+        name: &'static str,
+        labels: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self { name, labels, help, source: Source::Gauge }
+    }
+}
+
+/// `closed` of the shard's [`Stats`], by close reason.
+pub(crate) const TRACES_CLOSED: &str = "tailsift_traces_closed_total";
+/// Verdicts, by policy.
+pub(crate) const VERDICTS: &str = "tailsift_verdicts_total";
+/// Records that could not be read.
+pub(crate) const POISON_RECORDS: &str = "tailsift_poison_records_total";
+/// Records written to the dead-letter topic.
+pub(crate) const DEAD_LETTERS: &str = "tailsift_dead_letters_total";
+/// Committed epochs.
+pub(crate) const EPOCHS_COMMITTED: &str = "tailsift_epochs_committed_total";
+/// Epochs that failed.
+pub(crate) const EPOCH_FAILURES: &str = "tailsift_epoch_failures_total";
+/// The time an epoch's commit took.
+pub(crate) const EPOCH_COMMIT: &str = "tailsift_epoch_commit_seconds";
+/// Records not yet read.
+pub(crate) const READ_LAG: &str = "tailsift_partition_read_lag_records";
+/// Records not yet committed.
+pub(crate) const SETTLED_LAG: &str = "tailsift_partition_settled_lag_records";
+/// A partition's clock.
+pub(crate) const STREAM_TIME: &str = "tailsift_partition_stream_time_seconds";
+/// The build.
+pub(crate) const BUILD: &str = "tailsift_build_info";
+/// The process's memory.
+pub(crate) const RESIDENT_MEMORY: &str = "tailsift_process_resident_memory_bytes";
+/// The process's age.
+pub(crate) const UPTIME: &str = "tailsift_process_uptime_seconds";
+
+/// A commit takes some 15 ms on a healthy broker; a transaction times out after 15 s.
+const EPOCH_SECONDS: &[f64] =
+    &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0];
+
+/// The table: what `/metrics` shows, and what `schemas/metrics.md` is generated from.
+pub(crate) const TABLE: &[Metric] = &[
+    Metric::stats(
+        "tailsift_records_total",
+        |stats| stats.records,
+        "Records read, poison and replays after a restart or rebalance included.",
+    ),
+    Metric::stats(
+        "tailsift_record_bytes_total",
+        |stats| stats.record_bytes,
+        "Their payload bytes.",
+    ),
+    Metric::stats("tailsift_spans_total", |stats| stats.spans, "Well-formed spans read."),
+    Metric::stats(
+        "tailsift_malformed_spans_total",
+        |stats| stats.malformed_spans,
+        "Spans without a usable trace ID: 16 bytes of which one is not zero.",
+    ),
+    Metric::counter(
+        POISON_RECORDS,
+        &["worker", "reason"],
+        "Records that could not be read at all, by what is wrong with them.",
+    ),
+    Metric::stats(
+        "tailsift_empty_records_total",
+        |stats| stats.empty_records,
+        "Records without a value or without a span.",
+    ),
+    Metric::counter(DEAD_LETTERS, &["worker"], "Records written to the dead-letter topic."),
+    Metric::stats(
+        "tailsift_traces_opened_total",
+        |stats| stats.traces_opened,
+        "Traces that entered the window.",
+    ),
+    Metric::counter(
+        TRACES_CLOSED,
+        &["worker", "reason"],
+        "Traces judged, by why they stopped waiting. span_limit, byte_limit and memory_limit are \
+         limits at work: such traces were judged on what was there.",
+    ),
+    Metric::counter(
+        VERDICTS,
+        &["worker", "verdict", "policy"],
+        "Traces judged, by verdict (keep, drop) and deciding policy (none for a drop).",
+    ),
+    Metric::stats(
+        "tailsift_spans_kept_total",
+        |stats| stats.kept_spans,
+        "Spans exported, late ones included.",
+    ),
+    Metric::stats(
+        "tailsift_spans_dropped_total",
+        |stats| stats.dropped_spans,
+        "Spans let go by a verdict, late ones included.",
+    ),
+    Metric::stats(
+        "tailsift_late_spans_kept_total",
+        |stats| stats.late_spans_kept,
+        "Spans that came after their trace was kept: exported at once.",
+    ),
+    Metric::stats(
+        "tailsift_late_spans_dropped_total",
+        |stats| stats.late_spans_dropped,
+        "Spans that came after their trace was dropped: let go.",
+    ),
+    Metric::stats(
+        "tailsift_late_would_have_kept_total",
+        |stats| stats.late_would_have_kept,
+        "Dropped traces that their late spans would have had kept: the price of the waiting rule.",
+    ),
+    Metric::stats(
+        "tailsift_decisions_forgotten_early_total",
+        |stats| stats.decisions_forgotten_early,
+        "Verdicts forgotten before decisions.remember, for want of memory: later spans of these \
+         traces are judged anew.",
+    ),
+    Metric::stats(
+        "tailsift_headers_differed_total",
+        |stats| stats.headers_differed,
+        "Kept traces whose records disagreed in their headers, so that none was copied.",
+    ),
+    Metric::stats(
+        "tailsift_traces_on_two_partitions_total",
+        |stats| stats.traces_on_two_partitions,
+        "Traces seen on two partitions, in a sample of one in 64: the input is not keyed by \
+         trace ID.",
+    ),
+    Metric::stats(
+        "tailsift_spans_given_up_total",
+        |stats| stats.spans_given_up,
+        "Undecided spans let go with their partition; its next owner replays them.",
+    ),
+    Metric::stats(
+        "tailsift_confidence_unreadable_total",
+        |stats| stats.tally.confidence_unreadable,
+        "Confidence attributes that were NaN or no number.",
+    ),
+    Metric::gauges(
+        "tailsift_traces_open",
+        |gauges| gauges.traces_open as f64,
+        "Traces in the window.",
+    ),
+    Metric::gauges("tailsift_spans_open", |gauges| gauges.spans_open as f64, "Their spans."),
+    Metric::gauges(
+        "tailsift_window_bytes",
+        |gauges| gauges.window_bytes as f64,
+        "Bytes of the window, without remembered verdicts.",
+    ),
+    Metric::gauges(
+        "tailsift_oldest_open_seconds",
+        |gauges| gauges.oldest_open.0 as f64 / 1e3,
+        "Stream time since the first record of the oldest trace in the window.",
+    ),
+    Metric::gauges(
+        "tailsift_decisions_remembered",
+        |gauges| gauges.decisions as f64,
+        "Verdicts remembered for late spans.",
+    ),
+    Metric::gauges(
+        "tailsift_decisions_bytes",
+        |gauges| gauges.decision_bytes as f64,
+        "Their bytes; with tailsift_window_bytes what window.memory_limit bounds.",
+    ),
+    Metric::gauges(
+        "tailsift_epoch_bytes",
+        |gauges| gauges.epoch_bytes as f64,
+        "Bytes of outputs that wait for a commit.",
+    ),
+    Metric::counter(EPOCHS_COMMITTED, &["worker"], "Epochs committed."),
+    Metric::counter(
+        EPOCH_FAILURES,
+        &["worker", "kind"],
+        "Epochs that did not commit at once: aborted (sent again), producer_replaced (fenced, \
+         timed out or failed for good; sent again if it was not visible), abandoned (its \
+         partitions went to another owner, who replays them).",
+    ),
+    Metric {
+        name: EPOCH_COMMIT,
+        labels: &["worker"],
+        help: "Time from an epoch's cut to its commit, failed attempts included.",
+        source: Source::Histogram(EPOCH_SECONDS),
+    },
+    Metric::gauge(READ_LAG, &["partition"], "Records of the input partition not yet read."),
+    Metric::gauge(
+        SETTLED_LAG,
+        &["partition"],
+        "Records above the committed offset: what a restart would replay, and what is still to \
+         be read.",
+    ),
+    Metric::gauge(STREAM_TIME, &["partition"], "The partition's clock, as Unix time."),
+    Metric::gauge(BUILD, &["version"], "1, labelled with the version."),
+    Metric::gauge(RESIDENT_MEMORY, &[], "Resident memory of the process (Linux only)."),
+    Metric::gauge(UPTIME, &[], "Time since the process started."),
+];

@@ -1,0 +1,254 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use expect_test::expect_file;
+use tailsift_policy::Tally;
+
+use super::*;
+
+#[test]
+fn the_reference_is_fresh() {
+    expect_file!["../../../../schemas/metrics.md"].assert_eq(&markdown());
+}
+
+fn markdown() -> String {
+    let mut text = String::from(
+        "# Metrics\n\n\
+         What `/metrics` shows, in Prometheus' text format. Generated from the table in \
+         `crates/tailsift/src/metrics/table.rs`; `UPDATE_EXPECT=1 cargo test -p tailsift` \
+         writes it anew.\n\n\
+         Counters never start over while the process lives. `worker` is the number of the \
+         worker in its process, `partition` one of the input topic; a partition that was given \
+         up is not shown.\n\n\
+         | metric | kind | labels | meaning |\n| --- | --- | --- | --- |\n",
+    );
+    for metric in TABLE {
+        let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} | {} |",
+            metric.name,
+            kind(metric),
+            labels.join(", "),
+            metric.help
+        );
+    }
+    for metric in TABLE {
+        if let Source::Histogram(bounds) = metric.source {
+            let bounds: Vec<_> = bounds.iter().map(f64::to_string).collect();
+            let _ = write!(text, "\nBuckets of `{}`: {}.\n", metric.name, bounds.join(", "));
+        }
+    }
+    text
+}
+
+fn kind(metric: &Metric) -> &'static str {
+    match metric.source {
+        Source::Stats(_) | Source::Counter => "counter",
+        Source::Gauges(_) | Source::Gauge => "gauge",
+        Source::Histogram(_) => "histogram",
+    }
+}
+
+#[test]
+fn names_follow_the_conventions() {
+    let mut names = BTreeSet::new();
+    for metric in TABLE {
+        assert!(names.insert(metric.name), "{} is there twice", metric.name);
+        assert!(metric.name.starts_with("tailsift_"), "{}", metric.name);
+        assert!(metric.name.bytes().all(|c| c.is_ascii_lowercase() || c == b'_'));
+        assert_eq!(metric.name.ends_with("_total"), kind(metric) == "counter", "{}", metric.name);
+        assert!(metric.help.ends_with('.') && !metric.help.contains('|'), "{}", metric.help);
+    }
+}
+
+/// An exposition of an exporter of its own.
+pub(crate) fn exposition() -> Exposition {
+    build().unwrap().1
+}
+
+/// Runs `body` with an exporter of its own and returns what it shows after.
+fn rendered(body: impl FnOnce()) -> String {
+    let (recorder, exposition) = build().unwrap();
+    metrics::with_local_recorder(&recorder, body);
+    exposition.render()
+}
+
+/// Metric names (of histograms without suffix) with their samples' labels and values.
+fn samples(text: &str) -> BTreeMap<&str, Vec<(&str, f64)>> {
+    let mut samples: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let (series, value) = line.rsplit_once(' ').unwrap();
+        let (name, labels) = series.split_once('{').unwrap_or((series, ""));
+        let name = ["_bucket", "_sum", "_count"]
+            .iter()
+            .find_map(|suffix| name.strip_suffix(suffix))
+            .unwrap_or(name);
+        samples.entry(name).or_default().push((labels, value.parse().unwrap()));
+    }
+    samples
+}
+
+/// Statistics in which every number is another one: a new field has to be named here.
+fn distinct_stats() -> Stats {
+    Stats {
+        records: 1001,
+        record_bytes: 1002,
+        spans: 1003,
+        malformed_spans: 1004,
+        poison_records: 1,
+        empty_records: 1006,
+        traces_opened: 1007,
+        closed: [1101, 1102, 1103, 1104, 1105, 1106, 1107, 1108],
+        kept_by_policy: vec![1201, 1202],
+        kept_traces: 2403,
+        dropped_traces: 1009,
+        kept_spans: 1010,
+        dropped_spans: 1011,
+        late_spans_kept: 1012,
+        late_spans_dropped: 1013,
+        late_would_have_kept: 1014,
+        decisions_forgotten_early: 1015,
+        headers_differed: 1016,
+        traces_on_two_partitions: 1017,
+        spans_given_up: 1018,
+        tally: Tally { confidence_unreadable: 1019 },
+    }
+}
+
+fn distinct_gauges() -> Gauges {
+    Gauges {
+        traces_open: 1301,
+        spans_open: 1302,
+        window_bytes: 1303,
+        decisions: 1304,
+        decision_bytes: 1305,
+        epoch_bytes: 1306,
+        oldest_open: Millis(1_307_000),
+    }
+}
+
+fn policies() -> Vec<String> {
+    vec!["errors".to_owned(), "a \"quoted\" one".to_owned()]
+}
+
+fn publish_everything() {
+    let mut worker = WorkerMetrics::new(3, &policies());
+    worker.publish(&distinct_stats(), &distinct_gauges());
+    worker.poison_record(PoisonReason::from(&JsonError::Syntax(String::new())));
+    worker.dead_letters(7);
+    worker.epoch_committed(Duration::from_millis(20));
+    worker.epoch_failed(EpochFailure::Aborted);
+    publish_partition(
+        5,
+        PartitionLag { read: Some(10), settled: Some(12), stream_time: Some(Millis(1500)) },
+    );
+}
+
+#[test]
+fn what_is_shown_is_the_table() {
+    let text = rendered(publish_everything);
+    let samples = samples(&text);
+    let mut expected: BTreeSet<&str> = TABLE.iter().map(|metric| metric.name).collect();
+    if resident_bytes().is_none() {
+        expected.remove(table::RESIDENT_MEMORY);
+    }
+    assert_eq!(samples.keys().copied().collect::<BTreeSet<_>>(), expected);
+    for metric in TABLE {
+        assert!(text.contains(&format!("# TYPE {} {}\n", metric.name, kind(metric))), "{text}");
+        assert!(text.contains(&format!("# HELP {} ", metric.name)), "{}", metric.name);
+        for (labels, _) in samples.get(metric.name).into_iter().flatten() {
+            for label in metric.labels {
+                assert!(labels.contains(&format!("{label}=\"")), "{}: {labels}", metric.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_number_is_shown() {
+    let text = rendered(publish_everything);
+    let values: BTreeSet<u64> =
+        samples(&text).values().flatten().map(|(_, value)| *value as u64).collect();
+    let stats = (1001..=1019).filter(|value| ![1005, 1008].contains(value));
+    for value in stats.chain(1101..=1108).chain(1201..=1202).chain(1301..=1307) {
+        assert!(values.contains(&value), "{value} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn labels_say_which() {
+    let text = rendered(publish_everything);
+    for line in [
+        r#"tailsift_records_total{worker="3"} 1001"#,
+        r#"tailsift_traces_closed_total{worker="3",reason="decision_wait"} 1103"#,
+        r#"tailsift_verdicts_total{worker="3",verdict="keep",policy="errors"} 1201"#,
+        r#"tailsift_verdicts_total{worker="3",verdict="keep",policy="a \"quoted\" one"} 1202"#,
+        r#"tailsift_verdicts_total{worker="3",verdict="drop",policy="none"} 1009"#,
+        r#"tailsift_poison_records_total{worker="3",reason="json_syntax"} 1"#,
+        r#"tailsift_epoch_failures_total{worker="3",kind="aborted"} 1"#,
+        r#"tailsift_epoch_commit_seconds_bucket{worker="3",le="0.01"} 0"#,
+        r#"tailsift_epoch_commit_seconds_bucket{worker="3",le="0.025"} 1"#,
+        r#"tailsift_oldest_open_seconds{worker="3"} 1307"#,
+        r#"tailsift_partition_settled_lag_records{partition="5"} 12"#,
+        r#"tailsift_partition_stream_time_seconds{partition="5"} 1.5"#,
+    ] {
+        assert!(text.lines().any(|shown| shown == line), "{line} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn counters_go_on_when_a_shard_starts_over() {
+    let text = rendered(|| {
+        let mut worker = WorkerMetrics::new(0, &policies());
+        for records in [10, 25, 4, 6] {
+            worker.publish(&Stats { records, ..Stats::default() }, &Gauges::default());
+        }
+    });
+    assert_eq!(samples(&text)["tailsift_records_total"], [("worker=\"0\"}", 31.0)]);
+}
+
+#[test]
+fn a_partition_given_up_is_not_shown_until_it_comes_back() {
+    let lag = PartitionLag { read: Some(1), settled: Some(2), stream_time: None };
+    let names = |text: &str| {
+        let shown = samples(text).into_keys().filter(|name| name.contains("partition_"));
+        shown.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let text = rendered(|| {
+        publish_partition(5, lag);
+        forget_partition(5);
+    });
+    assert_eq!(names(&text), [] as [&str; 0]);
+    let text = rendered(|| {
+        publish_partition(5, lag);
+        forget_partition(5);
+        publish_partition(5, lag);
+    });
+    assert_eq!(names(&text), [table::READ_LAG, table::SETTLED_LAG]);
+}
+
+#[test]
+fn a_name_that_looks_like_no_number_is_still_shown() {
+    let text = rendered(|| {
+        let mut worker = WorkerMetrics::new(0, &["is NaN".to_owned()]);
+        let stats = Stats { kept_by_policy: vec![2], ..Stats::default() };
+        worker.publish(&stats, &Gauges::default());
+    });
+    assert!(text.contains("policy=\"is NaN\"} 2\n"), "{text}");
+}
+
+#[test]
+fn upkeep_keeps_samples() {
+    let (recorder, exposition) = build().unwrap();
+    metrics::with_local_recorder(&recorder, || {
+        let worker = WorkerMetrics::new(0, &[]);
+        for _ in 0..3 {
+            worker.epoch_committed(Duration::from_secs(100));
+            exposition.upkeep();
+        }
+    });
+    let text = exposition.render();
+    assert!(text.contains("tailsift_epoch_commit_seconds_count{worker=\"0\"} 3\n"), "{text}");
+    assert!(text.contains("le=\"30\"} 0\n"), "{text}");
+}
