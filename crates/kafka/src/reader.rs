@@ -2,18 +2,21 @@
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::{ClientSettings, LogBridge};
-use crate::error::{ReadError, describe};
+use crate::error::ReadError;
 use crate::ffi;
-use crate::offsets::{Isolation, PATIENCE, Wanted, existing_partitions, list_offsets};
+use crate::offsets::{
+    Isolation, PATIENCE, PartitionOffset, Wanted, existing_partitions, list_offsets,
+};
 
+use progress::{PartitionProgress, Progress};
+
+mod progress;
 #[cfg(test)]
 mod tests;
 
@@ -81,7 +84,8 @@ impl Reader {
         })
     }
 
-    /// Reads the whole topic from its start, and on as records come.
+    /// Reads the whole topic from its start, and on as records come; not partitions that are
+    /// added later.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -131,7 +135,7 @@ impl Reader {
         let partitions = existing_partitions(&consumer, topic, PATIENCE)?;
         let starts = list_offsets(&consumer, topic, partitions, Wanted::Start, PATIENCE)?;
         let ends = list_offsets(&consumer, topic, partitions, Wanted::End, PATIENCE)?;
-        let mut progress = Progress::new(topic, partitions);
+        let mut parts = vec![None; starts.len()];
         for range in ranges(partitions) {
             let index = usize::try_from(range.partition).unwrap_or(usize::MAX);
             let (Some(Some(start)), Some(Some(end))) = (starts.get(index), ends.get(index)) else {
@@ -143,10 +147,10 @@ impl Reader {
             };
             let position = range.start.max(*start);
             let end = range.end.map(|wanted| wanted.min(*end));
-            progress.partitions[index] = Some(PartitionProgress { position, end, done: false });
+            parts[index] = Some(PartitionProgress::new(position, end));
         }
-        progress.start();
-        assign(&consumer, &progress)?;
+        let progress = Progress::new(topic, parts);
+        progress.assign_to(&consumer)?;
         Ok(Self { consumer, progress })
     }
 
@@ -208,10 +212,10 @@ impl Reader {
     }
 
     /// The next offset of each partition that is read.
-    pub fn positions(&self) -> Vec<crate::PartitionOffset> {
+    pub fn positions(&self) -> Vec<PartitionOffset> {
         self.progress
             .each()
-            .map(|(partition, at)| crate::PartitionOffset { partition, offset: at.position })
+            .map(|(partition, at)| PartitionOffset { partition, offset: at.position })
             .collect()
     }
 }
@@ -271,182 +275,4 @@ impl StoredRecord {
         let (_, value) = self.headers.iter().find(|(found, _)| found == name)?;
         value.as_deref()
     }
-}
-
-/// How far each partition is read.
-struct Progress {
-    topic: String,
-    /// By partition; `None` is not read.
-    partitions: Vec<Option<PartitionProgress>>,
-    unfinished: usize,
-    trouble: Option<String>,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct PartitionProgress {
-    position: i64,
-    end: Option<i64>,
-    done: bool,
-}
-
-impl Progress {
-    fn new(topic: &str, partitions: i32) -> Self {
-        Self {
-            topic: topic.to_owned(),
-            partitions: vec![None; usize::try_from(partitions).unwrap_or(0)],
-            unfinished: 0,
-            trouble: None,
-        }
-    }
-
-    /// Settles which partitions have something to read.
-    fn start(&mut self) {
-        for at in self.partitions.iter_mut().flatten() {
-            at.done = at.end.is_some_and(|end| at.position >= end);
-        }
-        self.unfinished = self.partitions.iter().flatten().filter(|at| !at.done).count();
-    }
-
-    fn each(&self) -> impl Iterator<Item = (i32, &PartitionProgress)> {
-        (0..).zip(&self.partitions).filter_map(|(partition, at)| Some((partition, at.as_ref()?)))
-    }
-
-    fn at_end(&self) -> bool {
-        self.unfinished == 0
-    }
-
-    fn follows(&self) -> bool {
-        self.each().all(|(_, at)| at.done || at.end.is_none())
-    }
-
-    /// The next record within the ranges.
-    fn poll<'c>(
-        &mut self,
-        consumer: &'c BaseConsumer<LogBridge>,
-        timeout: Duration,
-    ) -> Result<Option<BorrowedMessage<'c>>, ReadError> {
-        let mut deadline = None;
-        let mut left = timeout;
-        while !self.at_end() {
-            match consumer.poll(left) {
-                Some(Ok(message)) => {
-                    let wanted = self.advance(consumer, message.partition(), message.offset());
-                    if wanted {
-                        return Ok(Some(message));
-                    }
-                }
-                Some(Err(KafkaError::PartitionEOF(partition))) => self.log_end(partition),
-                Some(Err(error)) => self.note(&error)?,
-                None => {}
-            }
-            let deadline = *deadline.get_or_insert_with(|| Instant::now() + timeout);
-            left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-        }
-        Ok(None)
-    }
-
-    /// Counts a record; false if it lies beyond what was asked for.
-    fn advance(&mut self, consumer: &BaseConsumer<LogBridge>, partition: i32, offset: i64) -> bool {
-        let Some(at) = self.at(partition).filter(|at| !at.done) else {
-            return false;
-        };
-        let wanted = at.end.is_none_or(|end| offset < end);
-        at.position = if wanted { offset + 1 } else { at.end.unwrap_or(offset) };
-        if at.end.is_some_and(|end| at.position >= end) {
-            self.finish(partition);
-            self.stop_fetching(consumer, partition);
-        }
-        wanted
-    }
-
-    /// The log's end lies at or beyond every end that was asked for, so nothing more is to come.
-    fn log_end(&mut self, partition: i32) {
-        if let Some(at) = self.at(partition)
-            && let Some(end) = at.end
-            && !at.done
-        {
-            at.position = end;
-            self.finish(partition);
-        }
-    }
-
-    fn finish(&mut self, partition: i32) {
-        if let Some(at) = self.at(partition) {
-            at.done = true;
-            self.unfinished -= 1;
-        }
-    }
-
-    /// Keeps a finished partition of a growing topic from filling the queue.
-    fn stop_fetching(&self, consumer: &BaseConsumer<LogBridge>, partition: i32) {
-        if self.at_end() {
-            return;
-        }
-        let mut list = TopicPartitionList::with_capacity(1);
-        list.add_partition(&self.topic, partition);
-        if let Err(error) = consumer.pause(&list) {
-            // Its records are passed over one by one instead.
-            tracing::debug!(topic = self.topic, partition, error = %describe(&error), "not paused");
-        }
-    }
-
-    fn at(&mut self, partition: i32) -> Option<&mut PartitionProgress> {
-        self.partitions.get_mut(usize::try_from(partition).ok()?)?.as_mut()
-    }
-
-    /// Gives up on errors that stay; remembers the others.
-    fn note(&mut self, error: &KafkaError) -> Result<(), ReadError> {
-        use RDKafkaErrorCode as Code;
-        let remedy = match error.rdkafka_error_code() {
-            // Nothing is asked of the group.
-            Some(Code::GroupAuthorizationFailed) => return Ok(()),
-            Some(Code::OffsetOutOfRange | Code::AutoOffsetReset) => {
-                "records were deleted while they were read: raise the topic's retention or read again"
-            }
-            Some(Code::TopicAuthorizationFailed) => "grant Read on the topic",
-            Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL) => {
-                "check the credentials in kafka.properties"
-            }
-            Some(Code::Fatal) => "read again",
-            _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => "read again",
-            _ => {
-                self.trouble = Some(describe(error));
-                return Ok(());
-            }
-        };
-        Err(ReadError::Refused { topic: self.topic.clone(), reason: describe(error), remedy })
-    }
-
-    fn stalled(&self, waited: Duration) -> ReadError {
-        let unfinished = self.each().find(|(_, at)| !at.done);
-        let (partition, position, end) = unfinished
-            .map_or((-1, -1, -1), |(partition, at)| (partition, at.position, at.end.unwrap_or(-1)));
-        let last = self.trouble.as_ref().map(|trouble| format!(" ({trouble})"));
-        ReadError::Stalled {
-            topic: self.topic.clone(),
-            partition,
-            position,
-            end,
-            waited,
-            last: last.unwrap_or_default(),
-        }
-    }
-}
-
-fn assign(consumer: &BaseConsumer<LogBridge>, progress: &Progress) -> Result<(), ReadError> {
-    let refused = |error: &KafkaError| ReadError::Refused {
-        topic: progress.topic.clone(),
-        reason: describe(error),
-        remedy: "check that the brokers answer",
-    };
-    let mut list = TopicPartitionList::new();
-    for (partition, at) in progress.each().filter(|(_, at)| !at.done) {
-        let from = Offset::Offset(at.position);
-        list.add_partition_offset(&progress.topic, partition, from)
-            .map_err(|error| refused(&error))?;
-    }
-    consumer.assign(&list).map_err(|error| refused(&error))
 }

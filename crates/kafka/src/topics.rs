@@ -18,49 +18,11 @@ use crate::offsets::{
     existing_partitions, list_offsets, partition_count, retrying,
 };
 
+mod plan;
 #[cfg(test)]
 mod tests;
 
-/// What a topic should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopicPlan {
-    /// Its name.
-    pub name: String,
-    /// How many partitions, at least 1.
-    pub partitions: i32,
-    /// How many replicas of each; `None` takes 3, or all brokers where they are fewer, and is
-    /// satisfied with whatever an existing topic has.
-    pub replication_factor: Option<i32>,
-    /// Settings of the topic (`retention.ms` …) by name.
-    pub configs: BTreeMap<String, String>,
-}
-
-/// What a topic is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TopicDescription {
-    /// How many partitions.
-    pub partitions: i32,
-    /// The fewest replicas that a partition has.
-    pub replication_factor: i32,
-    /// Its settings by name, defaults included, or why the broker did not tell.
-    pub configs: Result<BTreeMap<String, String>, String>,
-}
-
-/// A way in which a topic is not as planned.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// The topic.
-    pub topic: String,
-    /// What was looked at: `topic`, `partitions`, `replication factor`, `configuration` or a
-    /// setting's name.
-    pub what: String,
-    /// What was planned.
-    pub expected: String,
-    /// What is there.
-    pub got: String,
-    /// What to do about it.
-    pub remedy: String,
-}
+pub use plan::{Finding, TopicDescription, TopicPlan};
 
 /// What [`Admin::ensure`] did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -386,59 +348,6 @@ impl Admin {
     /// Made for each use: its log lines gather unread as long as it lives.
     fn admin_client(&self) -> Result<AdminClient<LogBridge>, ClientError> {
         self.settings.client(&self.settings.config(), LogBridge)
-    }
-}
-
-impl TopicPlan {
-    /// How a topic (`None`: it does not exist) differs from the plan.
-    pub fn compare(&self, actual: Option<&TopicDescription>) -> Vec<Finding> {
-        let finding = |what: &str, expected: String, got: String, remedy: String| Finding {
-            topic: self.name.clone(),
-            what: what.to_owned(),
-            expected,
-            got,
-            remedy,
-        };
-        let Some(actual) = actual else {
-            let remedy = "create it: `tailsift topics`".to_owned();
-            return vec![finding("topic", "exists".into(), "missing".into(), remedy)];
-        };
-        let mut findings = Vec::new();
-        if actual.partitions != self.partitions {
-            let remedy = if actual.partitions < self.partitions {
-                "add partitions while no trace is in flight (keys move), or plan fewer"
-            } else {
-                "plan as many (--partitions); a topic cannot shrink"
-            };
-            let (expected, got) = (self.partitions.to_string(), actual.partitions.to_string());
-            findings.push(finding("partitions", expected, got, remedy.to_owned()));
-        }
-        if let Some(expected) = self.replication_factor
-            && actual.replication_factor < expected
-        {
-            let got = actual.replication_factor.to_string();
-            let remedy = "reassign its partitions to more replicas".to_owned();
-            findings.push(finding("replication factor", expected.to_string(), got, remedy));
-        }
-        match &actual.configs {
-            Err(_) if self.configs.is_empty() => {}
-            Err(reason) => {
-                let remedy = "grant DescribeConfigs on the topic, or check by hand".to_owned();
-                let got = format!("not readable: {reason}");
-                findings.push(finding("configuration", "readable".into(), got, remedy));
-            }
-            Ok(configs) => {
-                for (key, expected) in &self.configs {
-                    let got = configs.get(key);
-                    if got != Some(expected) {
-                        let remedy = format!("set {key}={expected} on the topic");
-                        let got = got.map_or("unset", String::as_str).to_owned();
-                        findings.push(finding(key, expected.clone(), got, remedy));
-                    }
-                }
-            }
-        }
-        findings
     }
 }
 
