@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
 use tailsift_policy::{CloseReason, Threshold, Verdict, Vote};
+use tailsift_sampler::Judged;
 use tailsift_trace::{Millis, TraceId};
 
 pub(crate) use json::{Document, Summaries, close_reason_from_name, verdict_from_name};
@@ -52,7 +53,39 @@ pub(crate) struct RecentTrace {
     pub(crate) export: Option<Arc<Vec<u8>>>,
 }
 
-/// Which traces are listed, and how many.
+impl RecentTrace {
+    /// What the shard says of a judged trace; `policies` are the names in configured order.
+    pub(crate) fn new(judged: Judged, policies: &[Arc<str>]) -> Self {
+        let Judged {
+            trace_id,
+            partition,
+            decision,
+            votes,
+            spans,
+            bytes,
+            duration_ns,
+            time,
+            payload,
+        } = judged;
+        Self {
+            trace_id,
+            decided_at: time,
+            verdict: decision.verdict,
+            policy: decision.policy.and_then(|place| policies.get(usize::from(place))).cloned(),
+            close_reason: decision.close_reason,
+            partial: decision.close_reason.is_partial(),
+            votes: policies.iter().cloned().zip(votes).collect(),
+            spans: u64::from(spans),
+            bytes: bytes as u64,
+            duration_ns,
+            threshold: decision.threshold,
+            partition,
+            export: payload,
+        }
+    }
+}
+
+/// Which traces are listed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
     /// Only these.

@@ -15,12 +15,13 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
+use tailsift_kafka::SinkStats;
 use tailsift_otlp::{Fault, JsonError, ScanError};
 use tailsift_policy::CloseReason;
 use tailsift_sampler::{Gauges, Stats};
 use tailsift_trace::Millis;
 
-use table::{Metric, ReadGauges, ReadStats, Source, TABLE};
+use table::{Metric, ReadGauges, ReadSink, ReadStats, Source, TABLE};
 
 /// The process's metrics, for rendering.
 #[derive(Clone)]
@@ -69,7 +70,9 @@ fn build() -> anyhow::Result<(PrometheusRecorder, Exposition)> {
 
 fn describe(metric: &Metric) {
     match metric.source {
-        Source::Stats(_) | Source::Counter => metrics::describe_counter!(metric.name, metric.help),
+        Source::Stats(_) | Source::Sink(_) | Source::Counter => {
+            metrics::describe_counter!(metric.name, metric.help);
+        }
         Source::Gauges(_) | Source::Gauge => metrics::describe_gauge!(metric.name, metric.help),
         Source::Histogram(_) => metrics::describe_histogram!(metric.name, metric.help),
     }
@@ -112,9 +115,11 @@ pub(crate) struct WorkerMetrics {
     kept: Vec<Total>,
     dropped: Total,
     gauges: Vec<(ReadGauges, Gauge)>,
-    epochs_committed: Counter,
+    sink: Vec<(ReadSink, Total)>,
+    aborted: Total,
+    producers_replaced: Total,
+    discarded: Counter,
     epoch_commit: Histogram,
-    dead_letters: Counter,
 }
 
 impl WorkerMetrics {
@@ -123,15 +128,13 @@ impl WorkerMetrics {
     pub(crate) fn new(worker: usize, policies: &[String]) -> Self {
         let worker = worker.to_string();
         let mut stats = Vec::new();
+        let mut sink = Vec::new();
         let mut gauges = Vec::new();
         for metric in TABLE {
+            let total = || Total::new(counter!(metric.name, "worker" => worker.clone()));
             match metric.source {
-                Source::Stats(read) => {
-                    stats.push((
-                        read,
-                        Total::new(counter!(metric.name, "worker" => worker.clone())),
-                    ));
-                }
+                Source::Stats(read) => stats.push((read, total())),
+                Source::Sink(read) => sink.push((read, total())),
                 Source::Gauges(read) => {
                     gauges.push((read, gauge!(metric.name, "worker" => worker.clone())));
                 }
@@ -150,23 +153,30 @@ impl WorkerMetrics {
             ];
             Total::new(counter!(table::VERDICTS, &labels))
         };
+        let failures = |kind: &str| {
+            let labels = [("worker", worker.clone()), ("kind", kind.to_owned())];
+            counter!(table::EPOCH_FAILURES, &labels)
+        };
         Self {
             stats,
             closed: CloseReason::ALL.into_iter().map(closed).collect(),
             kept: policies.iter().map(|policy| verdict("keep", policy)).collect(),
             dropped: verdict("drop", "none"),
             gauges,
-            epochs_committed: counter!(table::EPOCHS_COMMITTED, "worker" => worker.clone()),
+            sink,
+            aborted: Total::new(failures("aborted")),
+            producers_replaced: Total::new(failures("producer_replaced")),
+            discarded: failures("discarded"),
             epoch_commit: histogram!(table::EPOCH_COMMIT, "worker" => worker.clone()),
-            dead_letters: counter!(table::DEAD_LETTERS, "worker" => worker.clone()),
             worker,
         }
     }
 
-    /// Publishes a shard's counters and measures. Meant to be called about once per epoch.
+    /// Publishes what a shard and a sink counted and hold. Meant to be called about once per
+    /// epoch.
     ///
     /// Counters may start over (a new shard in place of the old one): the exported ones go on.
-    pub(crate) fn publish(&mut self, stats: &Stats, gauges: &Gauges) {
+    pub(crate) fn publish(&mut self, stats: &Stats, gauges: &Gauges, sink: &SinkStats) {
         for (read, total) in &mut self.stats {
             total.advance(read(stats));
         }
@@ -180,6 +190,11 @@ impl WorkerMetrics {
         for (read, gauge) in &self.gauges {
             gauge.set(read(gauges));
         }
+        for (read, total) in &mut self.sink {
+            total.advance(read(sink));
+        }
+        self.aborted.advance(sink.aborted);
+        self.producers_replaced.advance(sink.rebuilt);
     }
 
     /// Counts a record that could not be read.
@@ -188,21 +203,14 @@ impl WorkerMetrics {
         counter!(table::POISON_RECORDS, &labels).increment(1);
     }
 
-    /// Counts records written to the dead-letter topic.
-    pub(crate) fn dead_letters(&self, records: u64) {
-        self.dead_letters.increment(records);
-    }
-
-    /// Counts a committed epoch, and the time from its cut to its commit.
+    /// Measures a committed epoch: the time from its cut to its commit.
     pub(crate) fn epoch_committed(&self, took: Duration) {
-        self.epochs_committed.increment(1);
         self.epoch_commit.record(took.as_secs_f64());
     }
 
-    /// Counts a failed attempt to commit an epoch.
-    pub(crate) fn epoch_failed(&self, failure: EpochFailure) {
-        let labels = [("worker", self.worker.clone()), ("kind", failure.name().to_owned())];
-        counter!(table::EPOCH_FAILURES, &labels).increment(1);
+    /// Counts an epoch of which nothing was this worker's any more.
+    pub(crate) fn epoch_discarded(&self) {
+        self.discarded.increment(1);
     }
 }
 
@@ -230,27 +238,6 @@ pub(crate) fn publish_partition(partition: i32, lag: PartitionLag) {
 /// Ends the series of a partition that was given up: the next scrape does not show them.
 pub(crate) fn forget_partition(partition: i32) {
     publish_partition(partition, PartitionLag::default());
-}
-
-/// Why an epoch did not commit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EpochFailure {
-    /// The transaction was aborted; the epoch is sent again.
-    Aborted,
-    /// The producer was fenced, timed out or failed for good, and was replaced.
-    ProducerReplaced,
-    /// Its partitions went to another owner, who replays them.
-    Abandoned,
-}
-
-impl EpochFailure {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Aborted => "aborted",
-            Self::ProducerReplaced => "producer_replaced",
-            Self::Abandoned => "abandoned",
-        }
-    }
 }
 
 /// What made a record unreadable: an encoding's [`Fault`], without its numbers.

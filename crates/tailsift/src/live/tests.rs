@@ -1,6 +1,7 @@
 use expect_test::{ExpectFile, expect_file};
 use serde_json::{Value, json};
 use tailsift_otlp::{DetailedSpan, json_to_protobuf};
+use tailsift_policy::Decision;
 use tailsift_trace::{SpanId, UnixNano};
 
 use super::waterfall::{ROWS_MAX, Waterfall};
@@ -61,6 +62,38 @@ pub(crate) fn recommendation() -> Vec<u8> {
         }
     ]});
     json_to_protobuf(request.to_string().as_bytes()).unwrap()
+}
+
+#[test]
+fn a_judged_trace_is_shown_with_names() {
+    let policies: Vec<Arc<str>> = vec!["errors".into(), "slow".into(), "rest".into()];
+    let judged = Judged {
+        trace_id: TraceId([9; 16]),
+        partition: 4,
+        decision: Decision {
+            verdict: Verdict::Keep,
+            policy: Some(1),
+            close_reason: CloseReason::ByteLimit,
+            threshold: Some(Threshold(5)),
+        },
+        votes: [Vote::NotSampled, Vote::Sampled].into(),
+        spans: 12,
+        bytes: 3400,
+        duration_ns: -5,
+        time: Millis(77),
+        payload: Some(Arc::new(vec![1, 2])),
+    };
+    let trace = RecentTrace::new(judged, &policies);
+    assert_eq!(trace.policy.as_deref(), Some("slow"));
+    let votes = trace.votes.iter().map(|(policy, vote)| (&**policy, *vote));
+    // The last policy was not asked.
+    let expected = [("errors", Vote::NotSampled), ("slow", Vote::Sampled)];
+    assert_eq!(votes.collect::<Vec<_>>(), expected);
+    assert!(trace.partial);
+    assert_eq!((trace.spans, trace.bytes, trace.duration_ns), (12, 3400, -5));
+    assert_eq!((trace.decided_at, trace.partition), (Millis(77), 4));
+    assert_eq!(trace.threshold, Some(Threshold(5)));
+    assert_eq!(trace.export.as_deref(), Some(&vec![1, 2]));
 }
 
 fn numbers(page: &Page) -> Vec<u8> {

@@ -1,9 +1,12 @@
 //! Every metric that tailsift exports, once.
 
+use tailsift_kafka::SinkStats;
 use tailsift_sampler::{Gauges, Stats};
 
 /// Reads a counter of a shard.
 pub(crate) type ReadStats = fn(&Stats) -> u64;
+/// Reads a counter of a sink.
+pub(crate) type ReadSink = fn(&SinkStats) -> u64;
 /// Reads what a shard holds.
 pub(crate) type ReadGauges = fn(&Gauges) -> f64;
 
@@ -23,6 +26,8 @@ pub(crate) struct Metric {
 pub(crate) enum Source {
     /// A counter of a shard.
     Stats(ReadStats),
+    /// A counter of a sink.
+    Sink(ReadSink),
     /// What a shard holds.
     Gauges(ReadGauges),
     /// A counter with labels of its own, or one that the shell counts.
@@ -36,6 +41,10 @@ pub(crate) enum Source {
 impl Metric {
     const fn stats(name: &'static str, read: ReadStats, help: &'static str) -> Self {
         Self { name, labels: &["worker"], help, source: Source::Stats(read) }
+    }
+
+    const fn sink(name: &'static str, read: ReadSink, help: &'static str) -> Self {
+        Self { name, labels: &["worker"], help, source: Source::Sink(read) }
     }
 
     const fn gauges(name: &'static str, read: ReadGauges, help: &'static str) -> Self {
@@ -65,10 +74,6 @@ pub(crate) const TRACES_CLOSED: &str = "tailsift_traces_closed_total";
 pub(crate) const VERDICTS: &str = "tailsift_verdicts_total";
 /// Records that could not be read.
 pub(crate) const POISON_RECORDS: &str = "tailsift_poison_records_total";
-/// Records written to the dead-letter topic.
-pub(crate) const DEAD_LETTERS: &str = "tailsift_dead_letters_total";
-/// Committed epochs.
-pub(crate) const EPOCHS_COMMITTED: &str = "tailsift_epochs_committed_total";
 /// Epochs that failed.
 pub(crate) const EPOCH_FAILURES: &str = "tailsift_epoch_failures_total";
 /// The time an epoch's commit took.
@@ -118,7 +123,11 @@ pub(crate) const TABLE: &[Metric] = &[
         |stats| stats.empty_records,
         "Records without a value or without a span.",
     ),
-    Metric::counter(DEAD_LETTERS, &["worker"], "Records written to the dead-letter topic."),
+    Metric::sink(
+        "tailsift_dead_letters_total",
+        |sink| sink.dead_letters,
+        "Records written to the dead-letter topic, in committed epochs.",
+    ),
     Metric::stats(
         "tailsift_traces_opened_total",
         |stats| stats.traces_opened,
@@ -218,12 +227,17 @@ pub(crate) const TABLE: &[Metric] = &[
         |gauges| gauges.epoch_bytes as f64,
         "Bytes of outputs that wait for a commit.",
     ),
-    Metric::counter(EPOCHS_COMMITTED, &["worker"], "Epochs committed."),
+    Metric::sink(
+        "tailsift_records_written_total",
+        |sink| sink.records,
+        "Records written in committed epochs: kept traces, late spans, dead letters.",
+    ),
+    Metric::sink("tailsift_epochs_committed_total", |sink| sink.committed, "Epochs committed."),
     Metric::counter(
         EPOCH_FAILURES,
         &["worker", "kind"],
         "Epochs that did not commit at once: aborted (sent again), producer_replaced (fenced, \
-         timed out or failed for good; sent again if it was not visible), abandoned (its \
+         timed out or failed for good; sent again if it was not committed), discarded (its \
          partitions went to another owner, who replays them).",
     ),
     Metric {

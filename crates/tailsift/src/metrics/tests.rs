@@ -44,7 +44,7 @@ fn markdown() -> String {
 
 fn kind(metric: &Metric) -> &'static str {
     match metric.source {
-        Source::Stats(_) | Source::Counter => "counter",
+        Source::Stats(_) | Source::Sink(_) | Source::Counter => "counter",
         Source::Gauges(_) | Source::Gauge => "gauge",
         Source::Histogram(_) => "histogram",
     }
@@ -128,17 +128,28 @@ fn distinct_gauges() -> Gauges {
     }
 }
 
+fn distinct_sink() -> SinkStats {
+    SinkStats {
+        committed: 1401,
+        aborted: 1402,
+        rebuilt: 1403,
+        records: 1404,
+        dead_letters: 1405,
+        // Measured by `epoch_committed`.
+        last_epoch_us: 0,
+    }
+}
+
 fn policies() -> Vec<String> {
     vec!["errors".to_owned(), "a \"quoted\" one".to_owned()]
 }
 
 fn publish_everything() {
     let mut worker = WorkerMetrics::new(3, &policies());
-    worker.publish(&distinct_stats(), &distinct_gauges());
+    worker.publish(&distinct_stats(), &distinct_gauges(), &distinct_sink());
     worker.poison_record(PoisonReason::from(&JsonError::Syntax(String::new())));
-    worker.dead_letters(7);
     worker.epoch_committed(Duration::from_millis(20));
-    worker.epoch_failed(EpochFailure::Aborted);
+    worker.epoch_discarded();
     publish_partition(
         5,
         PartitionLag { read: Some(10), settled: Some(12), stream_time: Some(Millis(1500)) },
@@ -171,7 +182,7 @@ fn every_number_is_shown() {
     let values: BTreeSet<u64> =
         samples(&text).values().flatten().map(|(_, value)| *value as u64).collect();
     let stats = (1001..=1019).filter(|value| ![1005, 1008].contains(value));
-    for value in stats.chain(1101..=1108).chain(1201..=1202).chain(1301..=1307) {
+    for value in stats.chain(1101..=1108).chain(1201..=1202).chain(1301..=1307).chain(1401..=1405) {
         assert!(values.contains(&value), "{value} is missing in\n{text}");
     }
 }
@@ -186,7 +197,9 @@ fn labels_say_which() {
         r#"tailsift_verdicts_total{worker="3",verdict="keep",policy="a \"quoted\" one"} 1202"#,
         r#"tailsift_verdicts_total{worker="3",verdict="drop",policy="none"} 1009"#,
         r#"tailsift_poison_records_total{worker="3",reason="json_syntax"} 1"#,
-        r#"tailsift_epoch_failures_total{worker="3",kind="aborted"} 1"#,
+        r#"tailsift_epoch_failures_total{worker="3",kind="aborted"} 1402"#,
+        r#"tailsift_epoch_failures_total{worker="3",kind="producer_replaced"} 1403"#,
+        r#"tailsift_epoch_failures_total{worker="3",kind="discarded"} 1"#,
         r#"tailsift_epoch_commit_seconds_bucket{worker="3",le="0.01"} 0"#,
         r#"tailsift_epoch_commit_seconds_bucket{worker="3",le="0.025"} 1"#,
         r#"tailsift_oldest_open_seconds{worker="3"} 1307"#,
@@ -202,7 +215,8 @@ fn counters_go_on_when_a_shard_starts_over() {
     let text = rendered(|| {
         let mut worker = WorkerMetrics::new(0, &policies());
         for records in [10, 25, 4, 6] {
-            worker.publish(&Stats { records, ..Stats::default() }, &Gauges::default());
+            let stats = Stats { records, ..Stats::default() };
+            worker.publish(&stats, &Gauges::default(), &SinkStats::default());
         }
     });
     assert_eq!(samples(&text)["tailsift_records_total"], [("worker=\"0\"}", 31.0)]);
@@ -233,7 +247,7 @@ fn a_name_that_looks_like_no_number_is_still_shown() {
     let text = rendered(|| {
         let mut worker = WorkerMetrics::new(0, &["is NaN".to_owned()]);
         let stats = Stats { kept_by_policy: vec![2], ..Stats::default() };
-        worker.publish(&stats, &Gauges::default());
+        worker.publish(&stats, &Gauges::default(), &SinkStats::default());
     });
     assert!(text.contains("policy=\"is NaN\"} 2\n"), "{text}");
 }
