@@ -184,7 +184,8 @@ fn span(number: u64) -> Span {
             value("prediction_confidence", Value::DoubleValue(0.83)),
             value("input_token_count", Value::IntValue(312)),
         ],
-        events: (number % 5 == 0)
+        events: number
+            .is_multiple_of(5)
             .then(|| Event {
                 time_unix_nano: start,
                 name: "cache.miss".into(),

@@ -260,3 +260,6 @@ impl Size {
         framed_len(self.content_len(outline))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,9 +6,26 @@ use crate::ScanError;
 use crate::fields::{any_value, key_value};
 use crate::wire::Cursor;
 
+/// Reads attributes that follow each other, from behind the first one's field key on. They are most
+/// of a span's fields: staying here saves the jump by field key for each.
+#[inline(always)]
+pub(crate) fn read_run_of_interest<'p>(
+    fields: &mut Cursor<'p>,
+    field_key: u32,
+    interest: &Interest,
+    out: &mut Vec<Attribute<'p>>,
+) -> Result<(), ScanError> {
+    loop {
+        read_of_interest(fields.message()?, interest, out)?;
+        if !fields.next_key_is(field_key) {
+            return Ok(());
+        }
+    }
+}
+
 /// Reads a `KeyValue`, its value only if someone asked for the key.
 #[inline(always)]
-pub(crate) fn read_of_interest<'p>(
+fn read_of_interest<'p>(
     message: Cursor<'p>,
     interest: &Interest,
     out: &mut Vec<Attribute<'p>>,

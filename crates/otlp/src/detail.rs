@@ -272,3 +272,6 @@ fn render_list<'p>(
 fn quoted(bytes: &[u8]) -> String {
     serde_json::Value::from(String::from_utf8_lossy(bytes)).to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use tailsift_trace::{Batch, Interest, Resource, Span, SpanId, StatusCode, TraceId, UnixNano};
 
 use crate::ScanError;
-use crate::attribute::read_of_interest;
+use crate::attribute::read_run_of_interest;
 use crate::fields::{request, resource, resource_spans, scope_spans, span, status};
 use crate::split::Split;
 use crate::wire::Cursor;
@@ -151,7 +151,8 @@ impl<'p> Walk<'_, 'p> {
         while !fields.is_empty() {
             match fields.key()? {
                 resource::ATTRIBUTES => {
-                    read_of_interest(fields.message()?, self.interest, &mut self.batch.attributes)?;
+                    let out = &mut self.batch.attributes;
+                    read_run_of_interest(&mut fields, resource::ATTRIBUTES, self.interest, out)?;
                 }
                 resource::DROPPED_ATTRIBUTES_COUNT => drop(fields.varint()?),
                 resource::ENTITY_REFS => drop(fields.delimited()?),
@@ -204,7 +205,8 @@ impl<'p> Walk<'_, 'p> {
                 span::START_TIME => span.start = UnixNano(fields.fixed64()?),
                 span::END_TIME => span.end = UnixNano(fields.fixed64()?),
                 span::ATTRIBUTES => {
-                    read_of_interest(fields.message()?, self.interest, &mut self.batch.attributes)?;
+                    let out = &mut self.batch.attributes;
+                    read_run_of_interest(&mut fields, span::ATTRIBUTES, self.interest, out)?;
                 }
                 span::STATUS => read_status(fields.message()?, &mut span.status)?,
                 span::FLAGS => span.flags = fields.fixed32()?,

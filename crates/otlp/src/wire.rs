@@ -72,6 +72,18 @@ impl<'p> Cursor<'p> {
         }
     }
 
+    /// Reads the next key if it is `key` in its one byte.
+    #[inline(always)]
+    pub(crate) fn next_key_is(&mut self, key: u32) -> bool {
+        match self.rest {
+            [byte, rest @ ..] if u32::from(*byte) == key => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn key_long(&mut self) -> Result<u32, ScanError> {

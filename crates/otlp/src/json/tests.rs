@@ -1,4 +1,4 @@
-use expect_test::{Expect, expect};
+use expect_test::expect;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{
@@ -37,30 +37,31 @@ fn attribute(key: &str, value: Value) -> KeyValue {
     }
 }
 
+const FULL: &str = r#"{"resourceSpans": [{
+"resource": {
+        "attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}],
+        "droppedAttributesCount": 1,
+        "entityRefs": [{"schemaUrl": "s", "type": "service", "idKeys": ["a", ""], "descriptionKeys": ["b"]}]
+    },
+    "schemaUrl": "https://opentelemetry.io/schemas/1.21.0",
+    "scopeSpans": [{
+        "scope": {"name": "n", "version": "v", "attributes": [{"key": "k", "value": {"intValue": "5"}}], "droppedAttributesCount": 2},
+        "schemaUrl": "scope's",
+        "spans": [{
+            "traceId": "4BF92F3577B34DA6a3ce929d0e0e4736", "spanId": "00f067aa0ba902b7", "parentSpanId": "",
+            "traceState": "ot=th:8", "flags": 257, "name": "predict", "kind": 2,
+            "startTimeUnixNano": "1760000000000000001", "endTimeUnixNano": 1760000000000000002,
+            "attributes": [{"key": "a", "value": {"boolValue": false}}, {"key": "b"}],
+            "droppedAttributesCount": 3, "droppedEventsCount": 4, "droppedLinksCount": 5,
+            "events": [{"timeUnixNano": "7", "name": "e", "attributes": [{"key": "x", "value": {"stringValue": ""}}], "droppedAttributesCount": 6}],
+            "links": [{"traceId": "00000000000000000000000000000001", "spanId": "0000000000000002", "traceState": "t", "attributes": [], "droppedAttributesCount": 7, "flags": 769}],
+            "status": {"code": 2, "message": "boom"}
+        }]
+    }]
+}]}"#;
+
 #[test]
 fn every_member_has_its_place() {
-    let json = r#"{"resourceSpans": [{
-        "resource": {
-            "attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}],
-            "droppedAttributesCount": 1,
-            "entityRefs": [{"schemaUrl": "s", "type": "service", "idKeys": ["a", ""], "descriptionKeys": ["b"]}]
-        },
-        "schemaUrl": "https://opentelemetry.io/schemas/1.21.0",
-        "scopeSpans": [{
-            "scope": {"name": "n", "version": "v", "attributes": [{"key": "k", "value": {"intValue": "5"}}], "droppedAttributesCount": 2},
-            "schemaUrl": "scope's",
-            "spans": [{
-                "traceId": "4BF92F3577B34DA6a3ce929d0e0e4736", "spanId": "00f067aa0ba902b7", "parentSpanId": "",
-                "traceState": "ot=th:8", "flags": 257, "name": "predict", "kind": 2,
-                "startTimeUnixNano": "1760000000000000001", "endTimeUnixNano": 1760000000000000002,
-                "attributes": [{"key": "a", "value": {"boolValue": false}}, {"key": "b"}],
-                "droppedAttributesCount": 3, "droppedEventsCount": 4, "droppedLinksCount": 5,
-                "events": [{"timeUnixNano": "7", "name": "e", "attributes": [{"key": "x", "value": {"stringValue": ""}}], "droppedAttributesCount": 6}],
-                "links": [{"traceId": "00000000000000000000000000000001", "spanId": "0000000000000002", "traceState": "t", "attributes": [], "droppedAttributesCount": 7, "flags": 769}],
-                "status": {"code": 2, "message": "boom"}
-            }]
-        }]
-    }]}"#;
     let span = Span {
         trace_id: b"\x4b\xf9\x2f\x35\x77\xb3\x4d\xa6\xa3\xce\x92\x9d\x0e\x0e\x47\x36".into(),
         span_id: b"\x00\xf0\x67\xaa\x0b\xa9\x02\xb7".into(),
@@ -119,7 +120,7 @@ fn every_member_has_its_place() {
         }],
         schema_url: "https://opentelemetry.io/schemas/1.21.0".into(),
     };
-    assert_eq!(decode(json).resource_spans, [expected]);
+    assert_eq!(decode(FULL).resource_spans, [expected]);
 }
 
 #[test]
@@ -186,109 +187,54 @@ fn ids_of_a_wrong_length_are_left_to_the_scan() {
     assert_eq!(span(r#""traceId": "0102""#).trace_id, [1, 2]);
 }
 
-fn check_error(json: &str, expected: Expect) {
-    expected.assert_eq(&json_to_protobuf(json.as_bytes()).unwrap_err().to_string());
-}
-
 #[test]
 fn an_error_names_the_path() {
-    check_error("", expect!["not JSON: EOF while parsing a value at line 1 column 0"]);
-    check_error("[]", expect!["not OTLP/JSON: the whole: expected an object, got []"]);
-    check_error(
-        r#"{"resourceSpans": {}}"#,
-        expect!["not OTLP/JSON: resourceSpans: expected an array, got {}"],
-    );
-    check_error(
-        r#"{"resourceSpans": [1]}"#,
-        expect!["not OTLP/JSON: resourceSpans[0]: expected an object, got 1"],
-    );
-    check_error(
-        &in_span(r#""traceId": "4bf92g""#),
-        expect![[
-            r#"not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].traceId: expected an id in hex digits, got "4bf92g""#
-        ]],
-    );
-    check_error(
-        &in_span(r#""traceId": "4bf""#),
-        expect![[
-            r#"not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].traceId: expected an id in hex digits, got "4bf""#
-        ]],
-    );
-    check_error(
-        &in_span(r#""startTimeUnixNano": "-1""#),
-        expect![[
-            r#"not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].startTimeUnixNano: expected an integer from 0 to 2^64-1, as a number or a string, got "-1""#
-        ]],
-    );
-    check_error(
-        &in_span(r#""startTimeUnixNano": 1.5"#),
-        expect![
-            "not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].startTimeUnixNano: expected an integer from 0 to 2^64-1, as a number or a string, got 1.5"
-        ],
-    );
-    check_error(
-        &in_span(r#""flags": 4294967296"#),
-        expect![
-            "not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].flags: expected an integer from 0 to 2^32-1, got 4294967296"
-        ],
-    );
-    check_error(
-        &in_span(r#""kind": "CLIENT""#),
-        expect![[
-            r#"not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].kind: expected a span kind, as 0 to 5 or SPAN_KIND_…, got "CLIENT""#
-        ]],
-    );
-    check_error(
-        &in_span(r#""status": {"code": 4294967296}"#),
-        expect![
-            "not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].status.code: expected a status code, as 0 to 2 or STATUS_CODE_…, got 4294967296"
-        ],
-    );
-    check_error(
-        &in_span(r#""name": ["n"]"#),
-        expect![[
-            r#"not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].name: expected a string, got ["n"]"#
-        ]],
-    );
-    let long = "x".repeat(100);
-    check_error(
-        &in_span(&format!(r#""events": [{{}}, {{"timeUnixNano": "{long}"}}]"#)),
-        expect![[
-            r#"not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].events[1].timeUnixNano: expected an integer from 0 to 2^64-1, as a number or a string, got "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"#
-        ]],
-    );
     let in_value =
         |value: &str| in_span(&format!(r#""attributes": [{{"key": "k", "value": {value}}}]"#));
-    check_error(
-        &in_value(r#"{"doubleValue": "nan"}"#),
-        expect![[
-            r#"not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].attributes[0].value.doubleValue: expected a number, or "NaN", "Infinity" or "-Infinity" as a string, got "nan""#
-        ]],
-    );
-    check_error(
-        &in_value(r#"{"intValue": "9223372036854775808"}"#),
-        expect![[
-            r#"not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].attributes[0].value.intValue: expected an integer from -2^63 to 2^63-1, as a number or a string, got "9223372036854775808""#
-        ]],
-    );
-    check_error(
-        &in_value(r#"{"boolValue": "true"}"#),
-        expect![[
-            r#"not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].attributes[0].value.boolValue: expected true or false, got "true""#
-        ]],
-    );
-    check_error(
-        &in_value(r#"{"bytesValue": "?"}"#),
-        expect![[
-            r#"not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].attributes[0].value.bytesValue: expected bytes in base64, got "?""#
-        ]],
-    );
-    check_error(
-        &in_value(r#"{"arrayValue": {"values": [{}, 1]}}"#),
-        expect![
-            "not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].attributes[0].value.arrayValue.values[1]: expected an object, got 1"
-        ],
-    );
+    let long = "x".repeat(100);
+    let cases = [
+        String::new(),
+        "[]".into(),
+        r#"{"resourceSpans": {}}"#.into(),
+        r#"{"resourceSpans": [1]}"#.into(),
+        in_span(r#""traceId": "4bf92g""#),
+        in_span(r#""traceId": "4bf""#),
+        in_span(r#""startTimeUnixNano": "-1""#),
+        in_span(r#""startTimeUnixNano": 1.5"#),
+        in_span(r#""flags": 4294967296"#),
+        in_span(r#""kind": "CLIENT""#),
+        in_span(r#""status": {"code": 4294967296}"#),
+        in_span(r#""name": ["n"]"#),
+        in_span(&format!(r#""events": [{{}}, {{"timeUnixNano": "{long}"}}]"#)),
+        in_value(r#"{"doubleValue": "nan"}"#),
+        in_value(r#"{"intValue": "9223372036854775808"}"#),
+        in_value(r#"{"boolValue": "true"}"#),
+        in_value(r#"{"bytesValue": "?"}"#),
+        in_value(r#"{"arrayValue": {"values": [{}, 1]}}"#),
+    ];
+    let errors: String = cases
+        .map(|json| json_to_protobuf(json.as_bytes()).unwrap_err().to_string() + "\n")
+        .concat();
+    expect![[r#"
+        not JSON: EOF while parsing a value at line 1 column 0
+        not OTLP/JSON: the whole: expected an object, got []
+        not OTLP/JSON: resourceSpans: expected an array, got {}
+        not OTLP/JSON: resourceSpans[0]: expected an object, got 1
+        not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].traceId: expected an id in hex digits, got "4bf92g"
+        not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].traceId: expected an id in hex digits, got "4bf"
+        not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].startTimeUnixNano: expected an integer from 0 to 2^64-1, as a number or a string, got "-1"
+        not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].startTimeUnixNano: expected an integer from 0 to 2^64-1, as a number or a string, got 1.5
+        not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].flags: expected an integer from 0 to 2^32-1, got 4294967296
+        not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].kind: expected a span kind, as 0 to 5 or SPAN_KIND_…, got "CLIENT"
+        not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].status.code: expected a status code, as 0 to 2 or STATUS_CODE_…, got 4294967296
+        not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].name: expected a string, got ["n"]
+        not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].events[1].timeUnixNano: expected an integer from 0 to 2^64-1, as a number or a string, got "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…
+        not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].attributes[0].value.doubleValue: expected a number, or "NaN", "Infinity" or "-Infinity" as a string, got "nan"
+        not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].attributes[0].value.intValue: expected an integer from -2^63 to 2^63-1, as a number or a string, got "9223372036854775808"
+        not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].attributes[0].value.boolValue: expected true or false, got "true"
+        not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].attributes[0].value.bytesValue: expected bytes in base64, got "?"
+        not OTLP/JSON: resourceSpans[0].scopeSpans[0].spans[0].attributes[0].value.arrayValue.values[1]: expected an object, got 1
+    "#]].assert_eq(&errors);
 }
 
 #[test]

@@ -1,3 +1,5 @@
+use expect_test::expect;
+
 use super::*;
 
 fn cursor(bytes: &[u8]) -> Cursor<'_> {
@@ -46,12 +48,15 @@ fn skip_all(bytes: &[u8]) -> Result<(), ScanError> {
 /// No field has this number.
 const NONE_KNOWN: RangeInclusive<u32> = u32::MAX..=u32::MAX;
 
+/// Where and how skipping failed.
+type Outcome = Result<(), (usize, Fault)>;
+
 #[test]
 fn unknown_fields_are_skipped_or_refused() {
     let start = |number: u8| number << 3 | 3;
     let end = |number: u8| number << 3 | 4;
     let deep = |depth: usize| [vec![start(1); depth], vec![end(1); depth]].concat();
-    let cases: [(&[u8], Result<(), (usize, Fault)>); 12] = [
+    let cases: [(&[u8], Outcome); 12] = [
         (&[0x08, 0x96, 0x01], Ok(())),
         (&[0x09, 1, 2, 3, 4, 5, 6, 7, 8], Ok(())),
         (&[0x0a, 2, 1, 2], Ok(())),
@@ -91,5 +96,5 @@ fn a_message_does_not_reach_over_its_end() {
 #[test]
 fn an_error_says_where_and_what() {
     let error = skip_all(&[0x0a, 9]).unwrap_err();
-    expect_test::expect!["not an OTLP trace request: byte 2: expected 9 more bytes in the message, got 0; check that the producer writes OTLP protobuf (OTLP/JSON has an encoding of its own in the settings)"].assert_eq(&error.to_string());
+    expect!["not an OTLP trace request: byte 2: expected 9 more bytes in the message, got 0; check that the producer writes OTLP protobuf (OTLP/JSON has an encoding of its own in the settings)"].assert_eq(&error.to_string());
 }

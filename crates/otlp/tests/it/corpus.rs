@@ -26,9 +26,9 @@ pub(crate) fn values(file: &str) -> Vec<Vec<u8>> {
         File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let mut bytes = Vec::new();
     if file.ends_with(".gz") {
-        GzDecoder::new(source).read_to_end(&mut bytes).unwrap();
+        GzDecoder::new(source).read_to_end(&mut bytes).expect("the corpus file is gzip");
     } else {
-        source.read_to_end(&mut bytes).unwrap();
+        source.read_to_end(&mut bytes).expect("the corpus file can be read");
     }
     let mut rest = &*bytes;
     let mut values = Vec::new();
@@ -49,7 +49,7 @@ fn take<'b>(rest: &mut &'b [u8], len: usize) -> &'b [u8] {
 }
 
 fn take_u32(rest: &mut &[u8]) -> u32 {
-    u32::from_le_bytes(take(rest, 4).try_into().unwrap())
+    take(rest, 4).iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte))
 }
 
 fn take_blob<'b>(rest: &mut &'b [u8]) -> &'b [u8] {

@@ -31,7 +31,7 @@ fn recorded_json_holds_the_spans_of_recorded_protobuf() {
 fn spans(records: &[Vec<u8>]) -> BTreeMap<(Vec<u8>, Vec<u8>), Vec<u8>> {
     let mut spans = BTreeMap::new();
     for record in records {
-        let request = ExportTraceServiceRequest::decode(&**record).unwrap();
+        let request = ExportTraceServiceRequest::decode(&**record).expect("a record is a request");
         for resource_spans in request.resource_spans {
             for scope_spans in &resource_spans.scope_spans {
                 for span in &scope_spans.spans {

@@ -99,12 +99,14 @@ impl RawScope {
 
 fn trace_id_of(span_field: &[u8]) -> Option<TraceId> {
     let (_, _, content) = fields(span_field).pop()?;
-    let ids = fields(content?).into_iter().filter(|(number, ..)| *number == 1);
-    TraceId::from_wire(ids.last()?.2?)
+    let id = fields(content?).into_iter().rfind(|(number, ..)| *number == 1)?;
+    TraceId::from_wire(id.2?)
 }
 
-/// A message's fields: number, all bytes, and the content if it is length-delimited.
-fn fields(mut rest: &[u8]) -> Vec<(u64, &[u8], Option<&[u8]>)> {
+/// A field's number, all its bytes, and its content if it is length-delimited.
+type Field<'b> = (u64, &'b [u8], Option<&'b [u8]>);
+
+fn fields(mut rest: &[u8]) -> Vec<Field<'_>> {
     let mut fields = Vec::new();
     while !rest.is_empty() {
         let start = rest;

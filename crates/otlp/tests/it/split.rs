@@ -26,7 +26,7 @@ pub(crate) fn concat(batch: &Batch<'_>, chunk: &Chunk) -> Vec<u8> {
 /// Fails unless the payload's chunks are what the raw model says; returns how many there are.
 pub(crate) fn assert_split(scanner: &mut Scanner, payload: &[u8]) -> usize {
     let raw = Raw::read(payload);
-    let batch = scanner.scan(payload).unwrap();
+    let batch = scanner.scan(payload).expect("the payload is a request");
     let seen = Seen::by_scan(&batch);
     let chunks: Vec<_> =
         batch.chunks.iter().map(|chunk| (chunk.trace_id, concat(&batch, chunk))).collect();
@@ -38,7 +38,7 @@ pub(crate) fn assert_split(scanner: &mut Scanner, payload: &[u8]) -> usize {
         } else {
             assert_eq!(own, raw.of_trace(*trace_id));
         }
-        let batch = scanner.scan(bytes).unwrap();
+        let batch = scanner.scan(bytes).expect("a chunk is a request");
         let rescanned = Seen::by_scan(&batch);
         assert_eq!(rescanned, Seen { malformed: 0, traces: vec![(*trace_id, spans)] });
         scanner.recycle(batch);
