@@ -219,28 +219,43 @@ impl Sink {
         }
     }
 
-    /// Gives up the epoch under way: nothing of it becomes visible unless its offsets were
-    /// accepted already.
+    /// Takes back what is open, within `budget`: nothing of it becomes visible unless its offsets
+    /// were accepted already. The epoch stays, and at the next [`poll`](Self::poll) begins anew
+    /// with the parts that are still held.
     ///
     /// # Errors
     /// If the open transaction could not be ended and no new producer could be made.
-    pub fn abandon(&mut self, budget: Duration) -> Result<(), SinkError> {
-        let State::Working(work) = std::mem::replace(&mut self.state, State::Idle) else {
-            return Ok(());
+    pub fn retract(&mut self, budget: Duration) -> Result<(), SinkError> {
+        let State::Working(work) = &mut self.state else { return Ok(()) };
+        let may_abort = match work.step {
+            Step::Start | Step::Doubt => return Ok(()),
+            Step::Send { .. } | Step::Acknowledge { .. } | Step::Offsets { .. } | Step::Abort => {
+                true
+            }
+            // A commit that was asked for may be repeated, but not aborted.
+            Step::Commit => false,
         };
-        if matches!(work.step, Step::Start) || !self.producer.is_transactional() {
+        work.step = Step::Start;
+        if !self.producer.is_transactional() || may_abort && self.aborted_within(budget) {
             return Ok(());
         }
+        // A new producer of the same identity ends what the old one left open.
+        if let State::Working(work) = &mut self.state {
+            work.step = Step::Doubt;
+        }
+        self.rebuild("a transaction could not be taken back in time")
+    }
+
+    fn aborted_within(&self, budget: Duration) -> bool {
         let deadline = Instant::now() + budget;
         while Instant::now() < deadline {
             match self.producer.handle().abort_transaction(Self::STEP) {
-                Ok(()) => return Ok(()),
+                Ok(()) => return true,
                 Err(error) if is_retriable(&error) => {}
-                Err(_) => break,
+                Err(_) => return false,
             }
         }
-        // A new producer of the same identity ends what the old one left open.
-        self.rebuild("a transaction could not be aborted in time")
+        false
     }
 
     fn advance(

@@ -85,3 +85,49 @@ pub struct Progress {
     /// The partition's clock; `None` until it has started.
     pub stream_time: Option<Millis>,
 }
+
+impl Stats {
+    /// Adds another shard's counters of the same policies.
+    pub fn add(&mut self, other: &Self) {
+        let Self { closed, kept_by_policy, tally, .. } = self;
+        for (sum, more) in closed.iter_mut().zip(other.closed) {
+            *sum += more;
+        }
+        kept_by_policy.resize(kept_by_policy.len().max(other.kept_by_policy.len()), 0);
+        for (sum, more) in kept_by_policy.iter_mut().zip(&other.kept_by_policy) {
+            *sum += more;
+        }
+        tally.confidence_unreadable += other.tally.confidence_unreadable;
+        self.records += other.records;
+        self.record_bytes += other.record_bytes;
+        self.spans += other.spans;
+        self.malformed_spans += other.malformed_spans;
+        self.poison_records += other.poison_records;
+        self.empty_records += other.empty_records;
+        self.traces_opened += other.traces_opened;
+        self.kept_traces += other.kept_traces;
+        self.dropped_traces += other.dropped_traces;
+        self.kept_spans += other.kept_spans;
+        self.dropped_spans += other.dropped_spans;
+        self.late_spans_kept += other.late_spans_kept;
+        self.late_spans_dropped += other.late_spans_dropped;
+        self.late_would_have_kept += other.late_would_have_kept;
+        self.decisions_forgotten_early += other.decisions_forgotten_early;
+        self.headers_differed += other.headers_differed;
+        self.traces_on_two_partitions += other.traces_on_two_partitions;
+        self.spans_given_up += other.spans_given_up;
+    }
+}
+
+impl Gauges {
+    /// Adds what another shard holds.
+    pub fn add(&mut self, other: &Self) {
+        self.traces_open += other.traces_open;
+        self.spans_open += other.spans_open;
+        self.window_bytes += other.window_bytes;
+        self.decisions += other.decisions;
+        self.decision_bytes += other.decision_bytes;
+        self.epoch_bytes += other.epoch_bytes;
+        self.oldest_open = self.oldest_open.max(other.oldest_open);
+    }
+}

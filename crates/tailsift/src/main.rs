@@ -1,1 +1,48 @@
-fn main() {}
+//! The `tailsift` command.
+
+mod admin;
+mod app;
+mod cli;
+mod command;
+mod demo;
+mod live;
+mod logging;
+mod metrics;
+mod shutdown;
+mod worker;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(code) => code,
+        Err(error) => {
+            // Nothing is left to be told if stderr is gone.
+            let _ = writeln!(std::io::stderr(), "error: {error:#}");
+            command::exit_code(&error)
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
+    logging::init(cli.log)?;
+    match &cli.command {
+        Command::Demo(args) => demo::run(args),
+        Command::Run(args) => {
+            let config = command::load(&args.file.config, &args.file.overrides)?;
+            app::run(config, args.exit_when_idle)
+        }
+        Command::Check(args) => command::check(args),
+        Command::Topics(args) => command::topics(args),
+        Command::Schema => command::schema(),
+    }
+}

@@ -11,7 +11,7 @@ pub(crate) mod tests;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use metrics::{Counter, Gauge, Histogram, Label, counter, gauge, histogram};
 use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
@@ -57,12 +57,12 @@ fn build() -> anyhow::Result<(PrometheusRecorder, Exposition)> {
         for metric in TABLE {
             describe(metric);
         }
-        gauge!(table::BUILD, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+        gauge_of(&table::BUILD, &[env!("CARGO_PKG_VERSION")]).set(1.0);
         Exposition {
             handle: recorder.handle(),
             started: Instant::now(),
-            uptime: gauge!(table::UPTIME),
-            resident_memory: gauge!(table::RESIDENT_MEMORY),
+            uptime: gauge_of(&table::UPTIME, &[]),
+            resident_memory: gauge_of(&table::RESIDENT_MEMORY, &[]),
         }
     });
     Ok((recorder, exposition))
@@ -76,6 +76,24 @@ fn describe(metric: &Metric) {
         Source::Gauges(_) | Source::Gauge => metrics::describe_gauge!(metric.name, metric.help),
         Source::Histogram(_) => metrics::describe_histogram!(metric.name, metric.help),
     }
+}
+
+fn counter_of(metric: &Metric, values: &[&str]) -> Counter {
+    counter!(metric.name, labels(metric, values))
+}
+
+fn gauge_of(metric: &Metric, values: &[&str]) -> Gauge {
+    gauge!(metric.name, labels(metric, values))
+}
+
+fn histogram_of(metric: &Metric, values: &[&str]) -> Histogram {
+    histogram!(metric.name, labels(metric, values))
+}
+
+fn labels(metric: &Metric, values: &[&str]) -> Vec<Label> {
+    debug_assert_eq!(metric.labels.len(), values.len(), "{}", metric.name);
+    let pairs = metric.labels.iter().zip(values);
+    pairs.map(|(name, value)| Label::new(*name, (*value).to_owned())).collect()
 }
 
 impl Exposition {
@@ -131,32 +149,21 @@ impl WorkerMetrics {
         let mut sink = Vec::new();
         let mut gauges = Vec::new();
         for metric in TABLE {
-            let total = || Total::new(counter!(metric.name, "worker" => worker.clone()));
+            let total = || Total::new(counter_of(metric, &[&worker]));
             match metric.source {
                 Source::Stats(read) => stats.push((read, total())),
                 Source::Sink(read) => sink.push((read, total())),
-                Source::Gauges(read) => {
-                    gauges.push((read, gauge!(metric.name, "worker" => worker.clone())));
-                }
+                Source::Gauges(read) => gauges.push((read, gauge_of(metric, &[&worker]))),
                 Source::Counter | Source::Gauge | Source::Histogram(_) => {}
             }
         }
         let closed = |reason: CloseReason| {
-            let labels = [("worker", worker.clone()), ("reason", reason.name().to_owned())];
-            Total::new(counter!(table::TRACES_CLOSED, &labels))
+            Total::new(counter_of(&table::TRACES_CLOSED, &[&worker, reason.name()]))
         };
         let verdict = |verdict: &str, policy: &str| {
-            let labels = [
-                ("worker", worker.clone()),
-                ("verdict", verdict.to_owned()),
-                ("policy", policy.to_owned()),
-            ];
-            Total::new(counter!(table::VERDICTS, &labels))
+            Total::new(counter_of(&table::VERDICTS, &[&worker, verdict, policy]))
         };
-        let failures = |kind: &str| {
-            let labels = [("worker", worker.clone()), ("kind", kind.to_owned())];
-            counter!(table::EPOCH_FAILURES, &labels)
-        };
+        let failures = |kind: &str| counter_of(&table::EPOCH_FAILURES, &[&worker, kind]);
         Self {
             stats,
             closed: CloseReason::ALL.into_iter().map(closed).collect(),
@@ -167,7 +174,7 @@ impl WorkerMetrics {
             aborted: Total::new(failures("aborted")),
             producers_replaced: Total::new(failures("producer_replaced")),
             discarded: failures("discarded"),
-            epoch_commit: histogram!(table::EPOCH_COMMIT, "worker" => worker.clone()),
+            epoch_commit: histogram_of(&table::EPOCH_COMMIT, &[&worker]),
             worker,
         }
     }
@@ -199,8 +206,7 @@ impl WorkerMetrics {
 
     /// Counts a record that could not be read.
     pub(crate) fn poison_record(&self, reason: PoisonReason) {
-        let labels = [("worker", self.worker.clone()), ("reason", reason.name().to_owned())];
-        counter!(table::POISON_RECORDS, &labels).increment(1);
+        counter_of(&table::POISON_RECORDS, &[&self.worker, reason.name()]).increment(1);
     }
 
     /// Measures a committed epoch: the time from its cut to its commit.
@@ -227,12 +233,13 @@ pub(crate) struct PartitionLag {
 
 /// Publishes how far a partition is behind.
 pub(crate) fn publish_partition(partition: i32, lag: PartitionLag) {
-    let set = |name: &'static str, value: Option<f64>| {
-        gauge!(name, "partition" => partition.to_string()).set(value.unwrap_or(f64::NAN));
+    let partition = partition.to_string();
+    let set = |metric: &Metric, value: Option<f64>| {
+        gauge_of(metric, &[&partition]).set(value.unwrap_or(f64::NAN));
     };
-    set(table::READ_LAG, lag.read.map(|records| records as f64));
-    set(table::SETTLED_LAG, lag.settled.map(|records| records as f64));
-    set(table::STREAM_TIME, lag.stream_time.map(|time| time.0 as f64 / 1e3));
+    set(&table::READ_LAG, lag.read.map(|records| records as f64));
+    set(&table::SETTLED_LAG, lag.settled.map(|records| records as f64));
+    set(&table::STREAM_TIME, lag.stream_time.map(|time| time.0 as f64 / 1e3));
 }
 
 /// Ends the series of a partition that was given up: the next scrape does not show them.

@@ -68,32 +68,74 @@ impl Metric {
     }
 }
 
-/// `closed` of the shard's [`Stats`], by close reason.
-pub(crate) const TRACES_CLOSED: &str = "tailsift_traces_closed_total";
-/// Verdicts, by policy.
-pub(crate) const VERDICTS: &str = "tailsift_verdicts_total";
+/// Traces judged, by close reason.
+pub(crate) const TRACES_CLOSED: Metric = Metric::counter(
+    "tailsift_traces_closed_total",
+    &["worker", "reason"],
+    "Traces judged, by why they stopped waiting. span_limit, byte_limit and memory_limit are \
+     limits at work: such traces were judged on what was there.",
+);
+/// Traces judged, by verdict and policy.
+pub(crate) const VERDICTS: Metric = Metric::counter(
+    "tailsift_verdicts_total",
+    &["worker", "verdict", "policy"],
+    "Traces judged, by verdict (keep, drop) and deciding policy (none for a drop).",
+);
 /// Records that could not be read.
-pub(crate) const POISON_RECORDS: &str = "tailsift_poison_records_total";
+pub(crate) const POISON_RECORDS: Metric = Metric::counter(
+    "tailsift_poison_records_total",
+    &["worker", "reason"],
+    "Records that could not be read at all, by what is wrong with them.",
+);
 /// Epochs that failed.
-pub(crate) const EPOCH_FAILURES: &str = "tailsift_epoch_failures_total";
-/// The time an epoch's commit took.
-pub(crate) const EPOCH_COMMIT: &str = "tailsift_epoch_commit_seconds";
+pub(crate) const EPOCH_FAILURES: Metric = Metric::counter(
+    "tailsift_epoch_failures_total",
+    &["worker", "kind"],
+    "Epochs that did not commit at once: aborted (sent again), producer_replaced (fenced, timed \
+     out or failed for good; sent again if it was not committed), discarded (its partitions went \
+     to another owner, who replays them).",
+);
+/// The time an epoch's commit took. A commit takes some 15 ms on a healthy broker; a transaction
+/// times out after 15 s.
+pub(crate) const EPOCH_COMMIT: Metric = Metric {
+    name: "tailsift_epoch_commit_seconds",
+    labels: &["worker"],
+    help: "Time from an epoch's cut to its commit, failed attempts included.",
+    source: Source::Histogram(&[
+        0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0,
+    ]),
+};
 /// Records not yet read.
-pub(crate) const READ_LAG: &str = "tailsift_partition_read_lag_records";
+pub(crate) const READ_LAG: Metric = Metric::gauge(
+    "tailsift_partition_read_lag_records",
+    &["partition"],
+    "Records of the input partition not yet read.",
+);
 /// Records not yet committed.
-pub(crate) const SETTLED_LAG: &str = "tailsift_partition_settled_lag_records";
+pub(crate) const SETTLED_LAG: Metric = Metric::gauge(
+    "tailsift_partition_settled_lag_records",
+    &["partition"],
+    "Records above the committed offset: what a restart would replay, and what is still to be \
+     read.",
+);
 /// A partition's clock.
-pub(crate) const STREAM_TIME: &str = "tailsift_partition_stream_time_seconds";
+pub(crate) const STREAM_TIME: Metric = Metric::gauge(
+    "tailsift_partition_stream_time_seconds",
+    &["partition"],
+    "The partition's clock, as Unix time.",
+);
 /// The build.
-pub(crate) const BUILD: &str = "tailsift_build_info";
+pub(crate) const BUILD: Metric =
+    Metric::gauge("tailsift_build_info", &["version"], "1, labelled with the version.");
 /// The process's memory.
-pub(crate) const RESIDENT_MEMORY: &str = "tailsift_process_resident_memory_bytes";
+pub(crate) const RESIDENT_MEMORY: Metric = Metric::gauge(
+    "tailsift_process_resident_memory_bytes",
+    &[],
+    "Resident memory of the process (Linux only).",
+);
 /// The process's age.
-pub(crate) const UPTIME: &str = "tailsift_process_uptime_seconds";
-
-/// A commit takes some 15 ms on a healthy broker; a transaction times out after 15 s.
-const EPOCH_SECONDS: &[f64] =
-    &[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0];
+pub(crate) const UPTIME: Metric =
+    Metric::gauge("tailsift_process_uptime_seconds", &[], "Time since the process started.");
 
 /// The table: what `/metrics` shows, and what `schemas/metrics.md` is generated from.
 pub(crate) const TABLE: &[Metric] = &[
@@ -113,11 +155,7 @@ pub(crate) const TABLE: &[Metric] = &[
         |stats| stats.malformed_spans,
         "Spans without a usable trace ID: 16 bytes of which one is not zero.",
     ),
-    Metric::counter(
-        POISON_RECORDS,
-        &["worker", "reason"],
-        "Records that could not be read at all, by what is wrong with them.",
-    ),
+    POISON_RECORDS,
     Metric::stats(
         "tailsift_empty_records_total",
         |stats| stats.empty_records,
@@ -133,17 +171,8 @@ pub(crate) const TABLE: &[Metric] = &[
         |stats| stats.traces_opened,
         "Traces that entered the window.",
     ),
-    Metric::counter(
-        TRACES_CLOSED,
-        &["worker", "reason"],
-        "Traces judged, by why they stopped waiting. span_limit, byte_limit and memory_limit are \
-         limits at work: such traces were judged on what was there.",
-    ),
-    Metric::counter(
-        VERDICTS,
-        &["worker", "verdict", "policy"],
-        "Traces judged, by verdict (keep, drop) and deciding policy (none for a drop).",
-    ),
+    TRACES_CLOSED,
+    VERDICTS,
     Metric::stats(
         "tailsift_spans_kept_total",
         |stats| stats.kept_spans,
@@ -233,28 +262,12 @@ pub(crate) const TABLE: &[Metric] = &[
         "Records written in committed epochs: kept traces, late spans, dead letters.",
     ),
     Metric::sink("tailsift_epochs_committed_total", |sink| sink.committed, "Epochs committed."),
-    Metric::counter(
-        EPOCH_FAILURES,
-        &["worker", "kind"],
-        "Epochs that did not commit at once: aborted (sent again), producer_replaced (fenced, \
-         timed out or failed for good; sent again if it was not committed), discarded (its \
-         partitions went to another owner, who replays them).",
-    ),
-    Metric {
-        name: EPOCH_COMMIT,
-        labels: &["worker"],
-        help: "Time from an epoch's cut to its commit, failed attempts included.",
-        source: Source::Histogram(EPOCH_SECONDS),
-    },
-    Metric::gauge(READ_LAG, &["partition"], "Records of the input partition not yet read."),
-    Metric::gauge(
-        SETTLED_LAG,
-        &["partition"],
-        "Records above the committed offset: what a restart would replay, and what is still to \
-         be read.",
-    ),
-    Metric::gauge(STREAM_TIME, &["partition"], "The partition's clock, as Unix time."),
-    Metric::gauge(BUILD, &["version"], "1, labelled with the version."),
-    Metric::gauge(RESIDENT_MEMORY, &[], "Resident memory of the process (Linux only)."),
-    Metric::gauge(UPTIME, &[], "Time since the process started."),
+    EPOCH_FAILURES,
+    EPOCH_COMMIT,
+    READ_LAG,
+    SETTLED_LAG,
+    STREAM_TIME,
+    BUILD,
+    RESIDENT_MEMORY,
+    UPTIME,
 ];

@@ -1,0 +1,241 @@
+//! The processor, put together: configuration → workers, their watchers, and the way to stop them.
+
+pub(crate) mod board;
+mod build;
+mod watch;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, anyhow};
+use tailsift_config::Config;
+use tailsift_sampler::{Gauges, Stats};
+use tokio::runtime::Runtime;
+use tokio::sync::watch as flag;
+use tracing::{error, info};
+
+use crate::admin::{self, Health, Surface};
+use crate::live::LiveView;
+use crate::logging::worker_span;
+use crate::metrics;
+use crate::shutdown::{Stop, on_signals};
+use crate::worker::{Worker, wall_now};
+use board::Board;
+pub(crate) use build::client_settings;
+
+/// How long stopping may take before it is given up.
+const STOP_BUDGET: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// The processor of one process.
+pub(crate) struct App;
+
+/// A processor that runs; stopped when dropped.
+pub(crate) struct Running {
+    workers: Vec<JoinHandle<anyhow::Result<()>>>,
+    watcher: Option<JoinHandle<()>>,
+    stop: Arc<Stop>,
+    board: Arc<Board>,
+    policy_names: Vec<String>,
+}
+
+/// What a running processor has done, over all its workers.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    pub(crate) stats: Stats,
+    pub(crate) gauges: Gauges,
+    pub(crate) policy_names: Vec<String>,
+    pub(crate) epochs_committed: u64,
+}
+
+/// `tailsift run`: until a signal, a failure, or idleness.
+pub(crate) fn run(config: Config, exit_when_idle: Option<Duration>) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("http")
+        .enable_all()
+        .build()
+        .context("starting the HTTP runtime")?;
+    let stop = Arc::new(Stop::default());
+    on_signals(runtime.handle(), Arc::clone(&stop))?;
+    let health = Arc::new(Health::new(build::worker_count(&config)));
+    let live = Arc::new(live_view(&config));
+    let surface = Http::start(&runtime, &config, &health, &live)?;
+    let mut running = App::start_with(config, stop, health, live, exit_when_idle)?;
+    running.wait()?;
+    let snapshot = running.snapshot();
+    surface.end(runtime);
+    let Stats { records, spans, kept_traces, dropped_traces, .. } = snapshot.stats;
+    info!(records, spans, kept_traces, dropped_traces, "stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+impl App {
+    /// Starts a processor without HTTP surface or signal handling.
+    ///
+    /// # Errors
+    /// If topics are missing or Kafka does not answer.
+    pub(crate) fn start(config: Config) -> anyhow::Result<Running> {
+        let health = Arc::new(Health::new(build::worker_count(&config)));
+        let live = Arc::new(live_view(&config));
+        Self::start_with(config, Arc::default(), health, live, None)
+    }
+
+    fn start_with(
+        config: Config,
+        stop: Arc<Stop>,
+        health: Arc<Health>,
+        live: Arc<LiveView>,
+        exit_when_idle: Option<Duration>,
+    ) -> anyhow::Result<Running> {
+        let partitions = build::prepare_topics(&config)?;
+        let workers = build::worker_count(&config);
+        let board = Arc::new(Board::new(workers));
+        let parts = build::Parts::new(
+            &config,
+            Arc::clone(&stop),
+            Arc::clone(&board),
+            Arc::clone(&health),
+            Arc::clone(&live),
+        );
+        let workers: anyhow::Result<Vec<_>> = (0..workers)
+            .map(|number| spawn(parts.worker(number)?, number, &health, &stop))
+            .collect();
+        let workers = workers.inspect_err(|_| stop.set())?;
+        let watcher = watch::start(
+            &config,
+            partitions,
+            Arc::clone(&board),
+            Arc::clone(&stop),
+            exit_when_idle,
+        )?;
+        Ok(Running {
+            workers,
+            watcher: Some(watcher),
+            stop,
+            board,
+            policy_names: parts.policy_names(),
+        })
+    }
+}
+
+impl Running {
+    /// Waits until all workers have ended.
+    ///
+    /// # Errors
+    /// The first failure of a worker.
+    pub(crate) fn wait(&mut self) -> anyhow::Result<()> {
+        let mut outcome = Ok(());
+        for worker in self.workers.drain(..) {
+            let ended = worker
+                .join()
+                .unwrap_or_else(|_| Err(anyhow!("a worker panicked; its message is above")));
+            outcome = outcome.and(ended);
+        }
+        self.stop.set();
+        if let Some(watcher) = self.watcher.take() {
+            // It only asks questions: how it ends changes nothing.
+            let _ = watcher.join();
+        }
+        outcome
+    }
+
+    /// What was done so far.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.board.snapshot(&self.policy_names)
+    }
+
+    /// Reads to the end of the input as it is now, judges all that waits, commits and stops.
+    ///
+    /// # Errors
+    /// If that takes longer than `patience`, or a worker failed.
+    pub(crate) fn drain(&mut self, patience: Duration) -> anyhow::Result<()> {
+        self.board.ask_to_drain(wall_now());
+        let deadline = Instant::now() + patience;
+        while self.workers.iter().any(|worker| !worker.is_finished()) {
+            if Instant::now() >= deadline {
+                return Err(anyhow!("the pipeline was not drained within {patience:?}"));
+            }
+            std::thread::sleep(LOOK_EVERY);
+        }
+        self.wait()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.set();
+        let deadline = Instant::now() + STOP_BUDGET;
+        while self.workers.iter().any(|worker| !worker.is_finished()) && Instant::now() < deadline {
+            std::thread::sleep(LOOK_EVERY);
+        }
+    }
+}
+
+/// Without HTTP nobody looks.
+fn live_view(config: &Config) -> LiveView {
+    let (traces, bytes) =
+        config.http.as_ref().map_or((0, 0), |http| (http.recent_traces, http.recent_bytes));
+    LiveView::new(traces, bytes)
+}
+
+fn spawn(
+    worker: Worker,
+    number: usize,
+    health: &Arc<Health>,
+    stop: &Arc<Stop>,
+) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
+    let (health, stop) = (Arc::clone(health), Arc::clone(stop));
+    let work = move || {
+        let _span = worker_span(number).entered();
+        health.worker_started(number);
+        let outcome = worker.run();
+        match &outcome {
+            Ok(()) => health.worker_finished(number),
+            Err(failure) => {
+                error!(
+                    error = format!("{failure:#}"),
+                    "the worker cannot go on; the process stops"
+                );
+                health.worker_stopped(number, &format!("{failure:#}"));
+                stop.set();
+            }
+        }
+        outcome
+    };
+    let builder = std::thread::Builder::new().name(format!("worker-{number}"));
+    builder.spawn(work).with_context(|| format!("starting worker {number}"))
+}
+
+/// The HTTP surface, if configured.
+struct Http(Option<flag::Sender<bool>>);
+
+impl Http {
+    fn start(
+        runtime: &Runtime,
+        config: &Config,
+        health: &Arc<Health>,
+        live: &Arc<LiveView>,
+    ) -> anyhow::Result<Self> {
+        let Some(http) = &config.http else { return Ok(Self(None)) };
+        let exposition = metrics::install()?;
+        let listener = admin::bind(http.listen, http.explicit)?;
+        let surface = Arc::new(Surface::new(Arc::clone(health), Arc::clone(live), exposition));
+        let (sender, receiver) = flag::channel(false);
+        runtime.spawn(async move {
+            if let Err(failure) = admin::serve(listener, surface, receiver).await {
+                error!(%failure, "http stopped");
+            }
+        });
+        Ok(Self(Some(sender)))
+    }
+
+    fn end(self, runtime: Runtime) {
+        if let Some(sender) = self.0 {
+            sender.send_replace(true);
+        }
+        runtime.shutdown_timeout(Duration::from_secs(2));
+    }
+}

@@ -1,0 +1,105 @@
+//! What workers and the rest of the process tell each other.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tailsift_kafka::{PartitionOffset, SinkStats};
+use tailsift_sampler::{Gauges, Stats};
+use tailsift_trace::Millis;
+
+use super::Snapshot;
+
+/// The state of one worker, as it last published it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Standing {
+    pub(crate) stats: Stats,
+    pub(crate) gauges: Gauges,
+    pub(crate) sink: SinkStats,
+    /// Partitions it owns.
+    pub(crate) owned: usize,
+    /// Set while its partitions are read to their ends, nothing waits and nothing is left to be
+    /// committed: when something last happened.
+    pub(crate) quiet_since: Option<Instant>,
+}
+
+/// Where the input's partitions ended when they were last asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    /// Counts the answers; 0 = none yet.
+    pub(crate) version: u64,
+    /// The wall clock before the question.
+    pub(crate) asked_at: Millis,
+    pub(crate) offsets: Vec<PartitionOffset>,
+}
+
+impl Ends {
+    pub(crate) fn of(&self, partition: i32) -> Option<i64> {
+        self.offsets.iter().find(|end| end.partition == partition).map(|end| end.offset)
+    }
+}
+
+/// The board. Its locks are held for a copy, never on the span path.
+#[derive(Debug)]
+pub(crate) struct Board {
+    standings: Vec<Mutex<Standing>>,
+    ends: Mutex<Arc<Ends>>,
+    drain: Mutex<Option<Millis>>,
+}
+
+impl Board {
+    pub(crate) fn new(workers: usize) -> Self {
+        Self {
+            standings: (0..workers).map(|_| Mutex::default()).collect(),
+            ends: Mutex::default(),
+            drain: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn set(&self, worker: usize, standing: Standing) {
+        *self.standings[worker].lock().unwrap_or_else(PoisonError::into_inner) = standing;
+    }
+
+    pub(crate) fn ends(&self) -> Arc<Ends> {
+        Arc::clone(&self.ends.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set_ends(&self, asked_at: Millis, offsets: Vec<PartitionOffset>) {
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        *ends = Arc::new(Ends { version: ends.version + 1, asked_at, offsets });
+    }
+
+    pub(crate) fn ask_to_drain(&self, now: Millis) {
+        self.drain.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(now);
+    }
+
+    pub(crate) fn drain_asked_at(&self) -> Option<Millis> {
+        *self.drain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long all workers have been quiet, if some own partitions.
+    pub(crate) fn quiet_for(&self) -> Option<Duration> {
+        let standings = self
+            .standings
+            .iter()
+            .map(|standing| standing.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        let owners: Vec<_> = standings.filter(|standing| standing.owned > 0).collect();
+        let quiet: Option<Vec<_>> = owners.iter().map(|standing| standing.quiet_since).collect();
+        quiet?.into_iter().max().map(|since| since.elapsed())
+    }
+
+    pub(crate) fn snapshot(&self, policy_names: &[String]) -> Snapshot {
+        let mut snapshot = Snapshot {
+            stats: Stats::default(),
+            gauges: Gauges::default(),
+            policy_names: policy_names.to_vec(),
+            epochs_committed: 0,
+        };
+        for standing in &self.standings {
+            let standing = standing.lock().unwrap_or_else(PoisonError::into_inner);
+            snapshot.stats.add(&standing.stats);
+            snapshot.gauges.add(&standing.gauges);
+            snapshot.epochs_committed += standing.sink.committed;
+        }
+        snapshot
+    }
+}

@@ -1,0 +1,188 @@
+//! From configuration to workers.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tailsift_config::{Compression, Config, Delivery, Encoding, Partitioner, Start};
+use tailsift_kafka::{
+    Admin, ClientSettings, OffsetMark, Sink, SinkSettings, Source, SourceSettings, TopicPlan,
+};
+use tailsift_otlp::Scanner;
+use tailsift_policy::PolicySet;
+use tailsift_sampler::Shard;
+use tracing::info;
+
+use super::board::Board;
+use crate::admin::Health;
+use crate::live::LiveView;
+use crate::metrics::WorkerMetrics;
+use crate::shutdown::Stop;
+use crate::worker::{Clocks, Fit, Handover, RecordReader, SharedCore, Worker, WorkerCore};
+
+/// How many workers a configuration asks for.
+pub(crate) fn worker_count(config: &Config) -> usize {
+    match config.workers {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        workers => workers,
+    }
+}
+
+/// How to reach the cluster.
+pub(crate) fn client_settings(config: &Config) -> ClientSettings {
+    ClientSettings {
+        bootstrap_servers: config.kafka.bootstrap_servers.clone(),
+        properties: config.kafka.properties.clone(),
+    }
+}
+
+/// Sees that the topics are there; makes the internal ones. The input's number of partitions.
+///
+/// # Errors
+/// If the input or export topic is missing, or an internal one cannot be made.
+pub(crate) fn prepare_topics(config: &Config) -> anyhow::Result<i32> {
+    let admin = Admin::new(&client_settings(config))?;
+    let existing = |key: &str, topic: &str| {
+        admin.partitions(topic)?.with_context(|| {
+            format!("{key}: topic {topic:?} does not exist at {}; make it with `tailsift topics -c FILE`", config.kafka.bootstrap_servers)
+        })
+    };
+    let partitions = existing("input.topic", &config.input.topic)?;
+    existing("output.topic", &config.output.topic)?;
+    if let Some(topic) = &config.dead_letters
+        && admin.partitions(topic)?.is_none()
+    {
+        let configs = BTreeMap::from([(
+            "max.message.bytes".to_owned(),
+            (config.output.max_message_bytes + (64 << 10)).to_string(),
+        )]);
+        let plan =
+            TopicPlan { name: topic.clone(), partitions: 1, replication_factor: None, configs };
+        admin.ensure(&plan).with_context(|| format!("dead_letters.topic: {topic:?} is missing and could not be made; make it with `tailsift topics -c FILE`, or set `dead_letters: off`"))?;
+        info!(topic, "made the dead-letter topic");
+    }
+    Ok(partitions)
+}
+
+/// What workers are made of.
+pub(crate) struct Parts<'a> {
+    config: &'a Config,
+    policies: Arc<PolicySet>,
+    /// Names this process where the configuration does not: two processes on one host must not
+    /// fence each other.
+    random: u64,
+    stop: Arc<Stop>,
+    board: Arc<Board>,
+    health: Arc<Health>,
+    live: Arc<LiveView>,
+}
+
+impl<'a> Parts<'a> {
+    pub(crate) fn new(
+        config: &'a Config,
+        stop: Arc<Stop>,
+        board: Arc<Board>,
+        health: Arc<Health>,
+        live: Arc<LiveView>,
+    ) -> Self {
+        let random = RandomState::new().hash_one(std::process::id());
+        Self { config, policies: Arc::new(config.policy_set()), random, stop, board, health, live }
+    }
+
+    pub(crate) fn policy_names(&self) -> Vec<String> {
+        self.policies.names().to_vec()
+    }
+
+    /// A worker that has joined the group; nothing is read before it runs.
+    ///
+    /// # Errors
+    /// If Kafka clients cannot be made, or transactions not be initialised.
+    pub(crate) fn worker(&self, number: usize) -> anyhow::Result<Worker> {
+        let config = self.config;
+        let sink = Sink::open(
+            self.sink_settings(number),
+            OffsetMark { incarnation: self.random, epoch: 0 },
+        )
+        .with_context(|| format!("worker {number}"))?;
+        let mut shard = Shard::new(Arc::clone(&self.policies), config.limits(worker_count(config)));
+        shard.report_judged(config.http.is_some());
+        let names = self.policies.names();
+        let core = SharedCore::new(WorkerCore {
+            number,
+            shard,
+            sink,
+            fit: Fit {
+                max_message_bytes: config.output.max_message_bytes,
+                keeps_dead_letters: config.dead_letters.is_some(),
+            },
+            epoch: config.epoch,
+            live: Arc::clone(&self.live),
+            policy_names: names.iter().map(|name| name.as_str().into()).collect(),
+            metrics: WorkerMetrics::new(number, names),
+            health: Arc::clone(&self.health),
+            clocks: Clocks::start(),
+            error: None,
+        });
+        let source = Source::join(self.source_settings(number), Box::new(Handover(core.clone())))
+            .with_context(|| format!("worker {number}"))?;
+        let scanner = Scanner::new(self.policies.interest().clone());
+        let is_json = match config.input.encoding {
+            Encoding::OtlpProto => false,
+            Encoding::OtlpJson => true,
+        };
+        Ok(Worker {
+            source,
+            core,
+            reader: RecordReader::new(scanner, is_json, config.dead_letters.is_some()),
+            board: Arc::clone(&self.board),
+            stop: Arc::clone(&self.stop),
+            paused: false,
+        })
+    }
+
+    fn source_settings(&self, number: usize) -> SourceSettings {
+        let config = self.config;
+        SourceSettings {
+            client: client_settings(config),
+            group: config.group.clone(),
+            instance: config.instance.as_ref().map(|instance| format!("{instance}-{number}")),
+            topic: config.input.topic.clone(),
+            start: match config.input.start {
+                Start::Earliest => tailsift_kafka::Start::Earliest,
+                Start::Latest => tailsift_kafka::Start::Latest,
+            },
+        }
+    }
+
+    fn sink_settings(&self, number: usize) -> SinkSettings {
+        let config = self.config;
+        let instance = config.instance.clone().unwrap_or_else(|| format!("{:016x}", self.random));
+        SinkSettings {
+            client: client_settings(config),
+            delivery: match config.delivery {
+                Delivery::ExactlyOnce => tailsift_kafka::Delivery::ExactlyOnce,
+                Delivery::AtLeastOnce => tailsift_kafka::Delivery::AtLeastOnce,
+            },
+            transactional_id: format!("{}-{instance}-{number}", config.group),
+            input_topic: config.input.topic.clone(),
+            export_topic: config.output.topic.clone(),
+            dead_letter_topic: config.dead_letters.clone(),
+            max_message_bytes: config.output.max_message_bytes,
+            compression: match config.output.compression {
+                Compression::None => "none",
+                Compression::Gzip => "gzip",
+                Compression::Snappy => "snappy",
+                Compression::Lz4 => "lz4",
+                Compression::Zstd => "zstd",
+            }
+            .to_owned(),
+            partitioner: match config.output.partitioner {
+                Partitioner::Fnv1a => tailsift_kafka::Partitioner::Fnv1a,
+                Partitioner::Murmur2 => tailsift_kafka::Partitioner::Murmur2,
+            },
+            policy_names: self.policies.names().into(),
+            fingerprint: config.fingerprint(),
+        }
+    }
+}

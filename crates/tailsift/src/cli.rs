@@ -1,0 +1,155 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::demo::DemoArgs;
+use crate::logging::LogFormat;
+
+/// Tail sampling over Kafka: keeps every trace that matters, loses none of them.
+///
+/// Reads span batches from a Kafka topic, waits until a trace is complete, judges it by the
+/// policies of one YAML file, and republishes kept traces whole and byte for byte.
+#[derive(Debug, Parser)]
+#[command(name = "tailsift", version, after_help = EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// How log lines are written to stderr; RUST_LOG sets levels, such as RUST_LOG=debug
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t)]
+    pub(crate) log: LogFormat,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  tailsift demo                          everything at once, nothing to set up
+  tailsift check config/inference.yaml   is this configuration right?
+  tailsift topics -c tailsift.yaml       make its topics
+  tailsift run -c tailsift.yaml          process
+Exit codes: 0 fine, 1 failed while running, 2 usage or configuration";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show everything at once: an embedded broker, a live recommender, the processor
+    #[command(after_help = "\
+Examples:
+  tailsift demo
+  tailsift demo --duration 60s --rate 200
+  tailsift demo --bootstrap localhost:9092 --duration 5m    only the load, to a real Kafka")]
+    Demo(DemoArgs),
+    /// Process: consume spans, judge traces, republish those to keep
+    #[command(after_help = "\
+Examples:
+  tailsift run -c tailsift.yaml
+  tailsift run -c tailsift.yaml --set workers=4 --set kafka.bootstrap_servers=kafka:9092
+  tailsift run -c tailsift.yaml --exit-when-idle 5s         process what is there, then stop
+Start more instances of the same group to scale out. SIGTERM commits what is decided, leaves the
+group and exits 0; undecided traces are read again by their next owner.")]
+    Run(RunArgs),
+    /// Validate a configuration file; all that is wrong with it at once
+    #[command(after_help = "\
+Examples:
+  tailsift check tailsift.yaml
+  tailsift check tailsift.yaml --set group=canary
+Exit codes: 0 it is right, 2 it is not")]
+    Check(CheckArgs),
+    /// Make the topics of a configuration, or verify those that exist
+    #[command(after_help = "\
+Examples:
+  tailsift topics -c tailsift.yaml
+  tailsift topics -c tailsift.yaml --partitions 24 --replication-factor 3
+Exit codes: 0 all topics are as they should be, 1 some are not, 2 usage or configuration")]
+    Topics(TopicsArgs),
+    /// Print the configuration's JSON Schema
+    #[command(after_help = "\
+Example:
+  tailsift schema > tailsift.schema.json     for editors: # yaml-language-server: $schema=…")]
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration file
+    #[arg(short, long = "config", value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Override a key of the file, such as --set window.decision_wait=10s
+    #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
+    pub(crate) overrides: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) file: ConfigArgs,
+    /// Stop, with exit code 0, once all is read and decided and nothing came for this long
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) exit_when_idle: Option<Duration>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The configuration file
+    #[arg(value_name = "FILE")]
+    pub(crate) config: PathBuf,
+    /// Override a key of the file, such as --set window.decision_wait=10s
+    #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
+    pub(crate) overrides: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopicsArgs {
+    #[command(flatten)]
+    pub(crate) file: ConfigArgs,
+    /// Partitions of topics that are made
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(i32).range(1..=100_000))]
+    pub(crate) partitions: i32,
+    /// Replicas of topics that are made [default: 3, or all brokers where they are fewer]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=100))]
+    pub(crate) replication_factor: Option<i32>,
+}
+
+/// A time above 0 with a unit, at most a day.
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
+    const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
+    const MAX: Duration = Duration::from_secs(24 * 3600);
+    let parsed = UNITS.into_iter().find_map(|(unit, milliseconds)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        Some(Duration::from_millis(number.checked_mul(milliseconds)?))
+    });
+    match parsed {
+        Some(time) if !time.is_zero() && time <= MAX => Ok(time),
+        Some(_) | None => {
+            Err("expected a time above 0 and up to 24h, such as 500ms, 20s, 2m or 1h".to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        for command in Cli::command().get_subcommands() {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("tailsift "), "{} has no example", command.get_name());
+        }
+    }
+
+    #[test]
+    fn times_have_units() {
+        assert_eq!(time("5s"), Ok(Duration::from_secs(5)));
+        for bad in ["5", "s", "-1s", "0s", "25h", "999999999999999999999h", "1.5s"] {
+            assert!(time(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The commands that do not process.
+
+mod check;
+mod load;
+mod topics;
+
+pub(crate) use check::check;
+pub(crate) use load::{exit_code, load};
+pub(crate) use topics::topics;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// `tailsift schema`.
+pub(crate) fn schema() -> anyhow::Result<ExitCode> {
+    writeln!(std::io::stdout().lock(), "{}", tailsift_config::json_schema().trim_end())?;
+    Ok(ExitCode::SUCCESS)
+}

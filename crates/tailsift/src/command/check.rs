@@ -1,0 +1,41 @@
+//! `tailsift check`.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use tailsift_config::Config;
+
+use crate::cli::CheckArgs;
+use crate::command::load;
+
+/// Says what the file means, or all that is wrong with it.
+pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let config = load(&args.config, &args.overrides)?;
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{} is right.", args.config.display())?;
+    for (name, value) in summary(&config) {
+        writeln!(out, "  {name:<12} {value}")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn summary(config: &Config) -> Vec<(&'static str, String)> {
+    let window = &config.window;
+    let root = match window.decision_wait_after_root_received {
+        Some(wait) => format!(", or {wait:?} after its root span"),
+        None => String::new(),
+    };
+    let names: Vec<_> = config.policies().iter().map(|policy| policy.name.as_str()).collect();
+    let letters = config.dead_letters.as_deref().unwrap_or("off: counted and logged only");
+    vec![
+        ("kafka", config.kafka.bootstrap_servers.clone()),
+        ("group", config.group.clone()),
+        ("input", format!("{} ({:?})", config.input.topic, config.input.encoding)),
+        ("output", config.output.topic.clone()),
+        ("dead letters", letters.to_owned()),
+        ("delivery", format!("{:?}, an epoch every {:?}", config.delivery, config.epoch)),
+        ("judged", format!("{:?} after a trace's first record{root}", window.decision_wait)),
+        ("policies", names.join(", ")),
+        ("fingerprint", config.fingerprint()),
+    ]
+}

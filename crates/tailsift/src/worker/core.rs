@@ -1,0 +1,278 @@
+//! What a worker's loop and the group's callbacks share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tailsift_kafka::{Assigned, Membership, RevokeHandler, Sink, SinkEvent};
+use tailsift_sampler::Shard;
+use tailsift_trace::Millis;
+use tracing::{error, info, warn};
+
+use super::Fit;
+use crate::admin::Health;
+use crate::app::board::{Board, Ends, Standing};
+use crate::live::{LiveView, RecentTrace};
+use crate::metrics::{PartitionLag, WorkerMetrics, forget_partition, publish_partition};
+
+/// How long partitions that are taken away may be held up by their last epoch.
+const HANDOVER_BUDGET: Duration = Duration::from_secs(5);
+/// How long taking an epoch back may take.
+const RETRACT_BUDGET: Duration = Duration::from_secs(1);
+/// How often counters are published.
+const PUBLISH_EVERY: Duration = Duration::from_millis(200);
+
+/// Shard and sink of one worker.
+pub(crate) struct WorkerCore {
+    pub(crate) number: usize,
+    pub(crate) shard: Shard,
+    pub(crate) sink: Sink,
+    pub(crate) fit: Fit,
+    pub(crate) epoch: Duration,
+    pub(crate) live: Arc<LiveView>,
+    pub(crate) policy_names: Vec<Arc<str>>,
+    pub(crate) metrics: WorkerMetrics,
+    pub(crate) health: Arc<Health>,
+    pub(crate) clocks: Clocks,
+    /// What went wrong inside a callback, which cannot return it.
+    pub(crate) error: Option<anyhow::Error>,
+}
+
+/// When things were last done.
+pub(crate) struct Clocks {
+    cut: Instant,
+    published: Instant,
+    /// When something last came or was committed.
+    busy: Instant,
+    records: u64,
+    ends_seen: u64,
+    drained: bool,
+}
+
+impl Clocks {
+    pub(crate) fn start() -> Self {
+        let now = Instant::now();
+        Self { cut: now, published: now, busy: now, records: 0, ends_seen: 0, drained: false }
+    }
+}
+
+/// The core behind a lock that is never contended: the callbacks run inside the worker's own
+/// `poll`, when the loop does not hold it.
+#[derive(Clone)]
+pub(crate) struct SharedCore(Arc<Mutex<WorkerCore>>);
+
+impl SharedCore {
+    pub(crate) fn new(core: WorkerCore) -> Self {
+        Self(Arc::new(Mutex::new(core)))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, WorkerCore> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hands partitions over when the group takes them back.
+pub(crate) struct Handover(pub(crate) SharedCore);
+
+impl RevokeHandler for Handover {
+    fn handle_revoked(&self, membership: &Membership<'_>, partitions: &[i32]) {
+        let mut core = self.0.lock();
+        let committed = core.finish(membership, Instant::now() + HANDOVER_BUDGET);
+        core.note(committed);
+        core.give_up(partitions);
+    }
+
+    fn handle_lost(&self, partitions: &[i32]) {
+        self.0.lock().give_up(partitions);
+    }
+}
+
+impl WorkerCore {
+    pub(crate) fn handle_assigned(&mut self, partitions: &[Assigned]) {
+        for assigned in partitions {
+            let Assigned { partition, offset, committed, missing } = *assigned;
+            if missing > 0 {
+                error!(
+                    partition,
+                    missing,
+                    offset,
+                    "records were deleted before they were read; going on at the log's start. Lengthen the input topic's retention"
+                );
+            }
+            info!(partition, offset, committed, "assigned");
+            self.shard.handle_assigned(partition, offset);
+        }
+        self.clocks.busy = Instant::now();
+    }
+
+    /// Everything between records: commits, idle proofs, news for the process.
+    pub(crate) fn tend(
+        &mut self,
+        membership: &Membership<'_>,
+        board: &Board,
+        joined: bool,
+    ) -> anyhow::Result<()> {
+        if let Some(error) = self.error.take() {
+            return Err(error);
+        }
+        self.drive(membership)?;
+        let now = Instant::now();
+        let due = now.duration_since(self.clocks.cut) >= self.epoch || self.shard.wants_epoch();
+        if due && self.sink.is_idle() {
+            self.cut(now);
+        }
+        let ends = board.ends();
+        if ends.version != self.clocks.ends_seen {
+            self.clocks.ends_seen = ends.version;
+            for end in &ends.offsets {
+                self.shard.handle_idle(end.partition, ends.asked_at, end.offset);
+            }
+            self.show_judged();
+            self.drain_at_end(board, &ends);
+        }
+        if now.duration_since(self.clocks.published) >= PUBLISH_EVERY {
+            self.clocks.published = now;
+            self.publish(board, &ends, joined);
+        }
+        Ok(())
+    }
+
+    /// Cuts and commits until nothing is left, or the deadline.
+    pub(crate) fn finish(
+        &mut self,
+        membership: &Membership<'_>,
+        deadline: Instant,
+    ) -> anyhow::Result<()> {
+        loop {
+            self.drive(membership)?;
+            if self.sink.is_idle() && !self.cut(Instant::now()) {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                warn!(
+                    "the last epoch was not committed in time; its traces are read again by their next owner"
+                );
+                return Ok(self.sink.retract(RETRACT_BUDGET)?);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    pub(crate) fn is_committing(&self) -> bool {
+        !self.sink.is_idle()
+    }
+
+    pub(crate) fn is_congested(&self) -> bool {
+        self.shard.is_congested()
+    }
+
+    pub(crate) fn is_drained(&self, board: &Board) -> bool {
+        board.drain_asked_at().is_some() && self.clocks.drained && self.shard.is_settled()
+    }
+
+    pub(crate) fn take_error(&mut self) -> anyhow::Result<()> {
+        self.error.take().map_or(Ok(()), Err)
+    }
+
+    /// Puts judged traces on show.
+    pub(crate) fn show_judged(&mut self) {
+        while let Some(judged) = self.shard.poll_judged() {
+            self.live.record(RecentTrace::new(judged, &self.policy_names));
+        }
+    }
+
+    /// Takes the epoch under way further.
+    fn drive(&mut self, membership: &Membership<'_>) -> anyhow::Result<()> {
+        if self.sink.is_idle() {
+            return Ok(());
+        }
+        let shard = &self.shard;
+        let event = self
+            .sink
+            .poll(membership, |partition, assignment| shard.holds(partition, assignment))?;
+        match event {
+            SinkEvent::Busy => {}
+            SinkEvent::Committed(epoch) => {
+                self.shard.handle_committed(&epoch);
+                let took = Duration::from_micros(self.sink.stats().last_epoch_us);
+                self.metrics.epoch_committed(took);
+                self.clocks.busy = Instant::now();
+            }
+            SinkEvent::Discarded => {
+                self.shard.handle_discarded();
+                self.metrics.epoch_discarded();
+            }
+        }
+        Ok(())
+    }
+
+    fn cut(&mut self, now: Instant) -> bool {
+        self.clocks.cut = now;
+        let Some(mut epoch) = self.shard.poll_epoch() else { return false };
+        self.fit.fit(&mut epoch);
+        self.sink.begin(epoch);
+        true
+    }
+
+    /// Partitions are not ours any more: of the epoch under way only the rest may go on.
+    fn give_up(&mut self, partitions: &[i32]) {
+        let retracted = self.sink.retract(RETRACT_BUDGET);
+        self.note(retracted.map_err(Into::into));
+        self.shard.handle_revoked(partitions);
+        partitions.iter().for_each(|partition| forget_partition(*partition));
+    }
+
+    fn note(&mut self, outcome: anyhow::Result<()>) {
+        if let Err(error) = outcome {
+            self.error.get_or_insert(error);
+        }
+    }
+
+    /// Once asked to drain, and everything written before that was read: judges what waits.
+    fn drain_at_end(&mut self, board: &Board, ends: &Ends) {
+        let asked = board.drain_asked_at();
+        if self.clocks.drained
+            || asked.is_none_or(|asked| ends.asked_at <= asked)
+            || !self.is_at(ends)
+        {
+            return;
+        }
+        self.shard.handle_drain();
+        self.show_judged();
+        self.clocks.drained = true;
+    }
+
+    fn is_at(&mut self, ends: &Ends) -> bool {
+        self.shard.progress().all(|progress| {
+            ends.of(progress.partition).is_some_and(|end| progress.next_offset >= end)
+        })
+    }
+
+    fn publish(&mut self, board: &Board, ends: &Ends, joined: bool) {
+        let gauges = self.shard.gauges();
+        let sink = self.sink.stats();
+        self.metrics.publish(self.shard.stats(), &gauges, &sink);
+        let mut owned = 0;
+        for progress in self.shard.progress() {
+            owned += 1;
+            let behind = |offset: i64| ends.of(progress.partition).map(|end| (end - offset).max(0));
+            publish_partition(
+                progress.partition,
+                PartitionLag {
+                    read: behind(progress.next_offset),
+                    settled: progress.committed.and_then(behind),
+                    stream_time: progress.stream_time,
+                },
+            );
+        }
+        self.health.worker_ready(self.number, joined, "joining the consumer group");
+        let stats = self.shard.stats();
+        if stats.records != self.clocks.records {
+            self.clocks.records = stats.records;
+            self.clocks.busy = Instant::now();
+        }
+        let stats = stats.clone();
+        let quiet = self.shard.is_settled() && self.is_at(ends) && ends.asked_at > Millis(0);
+        let quiet_since = quiet.then_some(self.clocks.busy);
+        board.set(self.number, Standing { stats, gauges, sink, owned, quiet_since });
+    }
+}

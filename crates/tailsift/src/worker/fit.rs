@@ -1,0 +1,78 @@
+//! Makes an epoch's exports fit the record limit.
+
+use std::sync::Arc;
+
+use tailsift_otlp::split_to_size;
+use tailsift_sampler::{DeadLetter, Epoch, Export};
+use tracing::error;
+
+/// Cuts kept traces that are larger than a record may be into several records.
+#[derive(Debug, Clone)]
+pub(crate) struct Fit {
+    /// The most bytes of a record: key, value and headers, uncompressed.
+    pub(crate) max_message_bytes: usize,
+    /// Spans that fit in no record become dead letters; else they are only logged.
+    pub(crate) keeps_dead_letters: bool,
+}
+
+/// Room for the key and our own headers.
+const OVERHEAD: usize = 32 + 512;
+
+impl Fit {
+    /// After this no export is above the limit.
+    pub(crate) fn fit(&self, epoch: &mut Epoch) {
+        for part in &mut epoch.parts {
+            let is_large = |export: &Export| self.room(export) < export.payload.len();
+            if !part.exports.iter().any(is_large) {
+                continue;
+            }
+            let (partition, next_offset) = (part.partition, part.next_offset);
+            for export in std::mem::take(&mut part.exports) {
+                if is_large(&export) {
+                    let letters = self.cut(&export, partition, next_offset, &mut part.exports);
+                    part.dead_letters.extend(letters);
+                } else {
+                    part.exports.push(export);
+                }
+            }
+        }
+    }
+
+    fn room(&self, export: &Export) -> usize {
+        self.max_message_bytes.saturating_sub(OVERHEAD + export.headers.len())
+    }
+
+    fn cut(
+        &self,
+        export: &Export,
+        partition: i32,
+        next_offset: i64,
+        exports: &mut Vec<Export>,
+    ) -> Vec<DeadLetter> {
+        let trace_id = export.trace_id;
+        let split = match split_to_size(&export.payload, self.room(export)) {
+            Ok(split) => split,
+            // The scan accepted these very bytes, and looks deeper than the split does.
+            Err(error) => unreachable!("trace {trace_id} was scanned and cannot be split: {error}"),
+        };
+        for record in split.records {
+            let payload = Arc::new(record.into_owned());
+            exports.push(Export { payload, ..export.clone() });
+        }
+        let letters = split.oversize.into_iter().map(|oversize| {
+            let needed = oversize.request.len() + OVERHEAD + export.headers.len();
+            let reason = format!("a span of trace {trace_id} needs a record of {needed} bytes, output.max_message_bytes is {}", self.max_message_bytes);
+            error!(partition, span_bytes = oversize.span_bytes, "{reason}; the rest of its trace is exported");
+            DeadLetter {
+                offset: next_offset - 1,
+                time: Some(export.time),
+                reason,
+                key: Some(trace_id.hex().to_vec()),
+                value: Some(oversize.request),
+                headers: export.headers.clone(),
+            }
+        });
+        let letters: Vec<_> = letters.collect();
+        if self.keeps_dead_letters { letters } else { Vec::new() }
+    }
+}
