@@ -1,0 +1,275 @@
+//! A checked document as settings, and what no single key can tell.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tailsift_policy::{Compatibility, Derive, Policy, PolicyError, PolicySet, Semantics};
+
+use crate::check::Check;
+use crate::node::{Form, Node, Value};
+use crate::settings::{
+    Compression, Config, Decisions, Delivery, Encoding, Http, Input, Kafka, KeyedBy, Output,
+    Partitioner, Start, Window,
+};
+use crate::table::{
+    COMPATIBILITY, COMPRESSION, DELIVERY, ENCODING, KEYED_BY, PARTITIONER, ROOT, START,
+};
+use crate::view::View;
+use crate::{policy, read};
+
+/// The settings; `None` if an error has been reported, by `check` before or here.
+pub(crate) fn config(root: &Node, check: &mut Check) -> Option<Config> {
+    let view = View::new(&ROOT, Some(root));
+    let group = view.name("group");
+    let input = input(&view);
+    let output = output(&view);
+    let dead_letters = dead_letters(&view, group.as_deref());
+    let window = window(&view, check);
+    let decisions = decisions(&view, group.as_deref(), window.as_ref(), check);
+    check_topics(&view, group.as_deref(), check);
+    let policies = policies(root, &view, check);
+    let http = http(&view);
+    let config = Config {
+        kafka: kafka(&view)?,
+        group: group?,
+        instance: view.name("instance").map(|name| Some(name).filter(|name| !name.is_empty()))?,
+        workers: usize::try_from(view.integer("workers")?).ok()?,
+        delivery: view.choice(
+            "delivery",
+            &DELIVERY,
+            [Delivery::ExactlyOnce, Delivery::AtLeastOnce],
+        )?,
+        epoch: view.duration("epoch")?,
+        input: input?,
+        output: output?,
+        decisions: decisions?,
+        dead_letters: dead_letters?,
+        window: window?,
+        http: http?,
+        policies: policies.0,
+        semantics: policies.1?,
+    };
+    check.errors.is_empty().then_some(config)
+}
+
+fn kafka(view: &View<'_>) -> Option<Kafka> {
+    let view = view.section("kafka")?;
+    let mut properties = BTreeMap::new();
+    for (name, value) in view.entries("properties") {
+        properties.insert(name.to_owned(), read::scalar(value)?.text.clone());
+    }
+    Some(Kafka { bootstrap_servers: view.text("bootstrap_servers")?, properties })
+}
+
+fn input(view: &View<'_>) -> Option<Input> {
+    let view = view.section("input")?;
+    let encodings = [Encoding::OtlpProto, Encoding::OtlpJson];
+    Some(Input {
+        topic: view.name("topic")?,
+        encoding: view.choice("encoding", &ENCODING, encodings)?,
+        keyed_by: view.choice("keyed_by", &KEYED_BY, [KeyedBy::TraceId])?,
+        start: view.choice("start", &START, [Start::Earliest, Start::Latest])?,
+        idle_grace: view.duration("idle_grace")?,
+    })
+}
+
+fn output(view: &View<'_>) -> Option<Output> {
+    let view = view.section("output")?;
+    let compressions = [
+        Compression::None,
+        Compression::Gzip,
+        Compression::Snappy,
+        Compression::Lz4,
+        Compression::Zstd,
+    ];
+    let partitioners = [Partitioner::Fnv1a, Partitioner::Murmur2];
+    Some(Output {
+        topic: view.name("topic")?,
+        max_message_bytes: view.size("max_message_bytes")?,
+        compression: view.choice("compression", &COMPRESSION, compressions)?,
+        partitioner: view.choice("partitioner", &PARTITIONER, partitioners)?,
+    })
+}
+
+fn dead_letters(view: &View<'_>, group: Option<&str>) -> Option<Option<String>> {
+    let Some(view) = view.section("dead_letters") else { return Some(None) };
+    match view.optional("topic", View::name)? {
+        Some(topic) => Some(Some(topic)),
+        None => Some(Some(format!("{}.dead_letters", group?))),
+    }
+}
+
+fn window(view: &View<'_>, check: &mut Check) -> Option<Window> {
+    let view = view.section("window")?;
+    let decision_wait = view.duration("decision_wait");
+    let after_root = view.duration("decision_wait_after_root_received");
+    if let (Some(wait), Some(after_root)) = (decision_wait, after_root)
+        && after_root > wait
+    {
+        let message = format!(
+            "must be at most window.decision_wait ({}), got {}: traces would be judged before it",
+            view.given("decision_wait"),
+            view.given("decision_wait_after_root_received"),
+        );
+        let place = view.place("decision_wait_after_root_received");
+        check.error(place, "window.decision_wait_after_root_received", message);
+    }
+    Some(Window {
+        decision_wait: decision_wait?,
+        decision_wait_after_root_received: after_root
+            .map(|wait| (!wait.is_zero()).then_some(wait))?,
+        memory_limit: view.size("memory_limit")?,
+        spans_per_trace_limit: u32::try_from(view.integer("spans_per_trace_limit")?).ok()?,
+        bytes_per_trace_limit: view.size("bytes_per_trace_limit")?,
+    })
+}
+
+fn decisions(
+    root: &View<'_>,
+    group: Option<&str>,
+    window: Option<&Window>,
+    check: &mut Check,
+) -> Option<Decisions> {
+    let view = root.section("decisions")?;
+    let mut remember = view.duration("remember")?;
+    let longest: Duration = window?.decision_wait;
+    if remember < longest {
+        if view.own("remember").is_some() {
+            let message = format!(
+                "must be at least window.decision_wait ({}), got {}",
+                root.section("window")?.given("decision_wait"),
+                view.given("remember"),
+            );
+            check.error(view.place("remember"), "decisions.remember", message);
+        }
+        remember = longest;
+    }
+    Some(Decisions { topic: format!("{}.decisions", group?), remember })
+}
+
+/// No topic may be read and written, or written as two things.
+fn check_topics(root: &View<'_>, group: Option<&str>, check: &mut Check) {
+    let mut known: Vec<(&str, String)> = Vec::new();
+    if let Some(group) = group {
+        known.push(("the log of verdicts, <group>.decisions", format!("{group}.decisions")));
+        let dead_letters = root.section("dead_letters");
+        if dead_letters.is_some_and(|view| view.own("topic").is_none()) {
+            known.push(("the default of dead_letters.topic", format!("{group}.dead_letters")));
+        }
+    }
+    for (section, path) in [
+        ("input", "input.topic"),
+        ("output", "output.topic"),
+        ("dead_letters", "dead_letters.topic"),
+    ] {
+        let Some(view) = root.section(section) else { continue };
+        let Some(Some(topic)) = (match view.own("topic") {
+            None if section == "dead_letters" => None,
+            Some(_) | None => Some(view.name("topic")),
+        }) else {
+            continue;
+        };
+        if let Some((other, _)) = known.iter().find(|(_, taken)| *taken == topic) {
+            let message = format!("must differ from {other}, got {}", view.given("topic"));
+            check.error(view.place("topic"), path, message);
+        }
+        known.push((path, topic));
+    }
+}
+
+fn http(view: &View<'_>) -> Option<Option<Http>> {
+    let Some(view) = view.section("http") else { return Some(None) };
+    Some(Some(Http {
+        listen: view.address("listen")?,
+        explicit: view.own("listen").is_some(),
+        recent_traces: usize::try_from(view.integer("recent_traces")?).ok()?,
+        recent_bytes: view.size("recent_bytes")?,
+    }))
+}
+
+/// The policies, compiled on trial: what the core refuses is reported.
+fn policies(root: &Node, view: &View<'_>, check: &mut Check) -> (Vec<Policy>, Option<Semantics>) {
+    let semantics = semantics(view);
+    let Some(Value::List(items)) = root.get("policies").map(|node| &node.value) else {
+        return (Vec::new(), semantics);
+    };
+    let Some(semantics) = semantics else { return (Vec::new(), None) };
+    if items.is_empty() && semantics.compatibility == Compatibility::Tailsift {
+        let message = "must list at least one policy, or no trace would ever be kept, \
+                       for example [{name: all, type: always_sample}]";
+        check.error(view.place("policies"), "policies", message);
+    }
+    let read = |(index, node)| policy::build(node, &format!("policies[{index}]"), false);
+    let policies: Vec<Policy> = items.iter().enumerate().map(read).collect();
+    if let Err(errors) = PolicySet::compile(policies.clone(), semantics.clone()) {
+        for error in errors {
+            refuse(root, &error, check);
+        }
+    }
+    (policies, Some(semantics))
+}
+
+/// What could not be read has been reported and may be anything: policies are compiled all the same.
+fn semantics(view: &View<'_>) -> Option<Semantics> {
+    let whose = [Compatibility::Tailsift, Compatibility::Collector];
+    let derive = view.section("derive")?;
+    Some(Semantics {
+        compatibility: view.choice("compatibility", &COMPATIBILITY, whose)?,
+        sample_on_first_match: view.boolean("sample_on_first_match").unwrap_or_default(),
+        derive: Derive {
+            confidence: derive.section("confidence")?.texts("attributes").unwrap_or_default(),
+            model_version: derive.section("model_version")?.texts("attributes").unwrap_or_default(),
+        },
+    })
+}
+
+/// Reports what the core refused, without values that must not be shown.
+fn refuse(root: &Node, error: &PolicyError, check: &mut Check) {
+    let place = root.at(&error.path).place;
+    let policy = error.path.find(']').map_or("policies", |end| &error.path[..=end]);
+    check.error(place, &error.path, without_secrets(&on_one_line(&error.message), root.at(policy)));
+}
+
+/// A message about a policy, with references in place of what was filled in from them.
+fn without_secrets(message: &str, policy: &Node) -> String {
+    /// Shorter values are all over any message: the whole message goes.
+    const REPLACED_MIN: usize = 3;
+    let mut hidden: Vec<(String, String)> = Vec::new();
+    policy.scalars(&mut |scalar| {
+        let Form::Filled(references) = &scalar.form else { return };
+        let reference = format!("(from {})", references.join(" and "));
+        hidden.extend(shapes(&scalar.text).into_iter().map(|shape| (shape, reference.clone())));
+    });
+    hidden.retain(|(shape, _)| message.contains(shape.as_str()));
+    // One value may be a part of another.
+    hidden.sort_by_key(|(shape, _)| std::cmp::Reverse(shape.len()));
+    match hidden.last() {
+        Some((shape, reference)) if shape.len() < REPLACED_MIN => {
+            format!("does not do, and why is not shown: it would show a value {reference}")
+        }
+        Some(_) | None => {
+            let replace = |told: String, (shape, reference): &(String, String)| {
+                told.replace(shape.as_str(), reference)
+            };
+            hidden.iter().fold(message.to_owned(), replace)
+        }
+    }
+}
+
+/// How a text can occur in a message: as it is, escaped, or as a number.
+fn shapes(text: &str) -> Vec<String> {
+    let escaped = format!("{text:?}");
+    let mut shapes = vec![escaped, text.to_owned()];
+    shapes.extend(text.parse::<f64>().map(|number| number.to_string()));
+    shapes.extend(text.parse::<i64>().map(|number| number.to_string()));
+    shapes.retain(|shape| !shape.is_empty());
+    shapes
+}
+
+/// The regex crate draws a picture; its last line says what is wrong.
+fn on_one_line(message: &str) -> String {
+    let Some((first, rest)) = message.split_once('\n') else { return message.to_owned() };
+    let first = first.trim_end_matches("regex parse error:").trim_end();
+    let last = rest.lines().last().unwrap_or("").trim();
+    format!("{first} {}", last.strip_prefix("error: ").unwrap_or(last))
+}

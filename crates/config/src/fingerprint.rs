@@ -1,0 +1,142 @@
+//! A short name for everything that a verdict depends on.
+
+use tailsift_policy::{
+    And, Compatibility, Derive, Kind, Latency, LowConfidence, NameMatch, NumericAttribute, Policy,
+    Probabilistic, Scale, Semantics, SpanLatency, StatusCodes, StringAttribute,
+};
+
+/// 16 hexadecimal digits.
+pub(crate) fn of(policies: &[Policy], semantics: &Semantics) -> String {
+    let mut hash = Hash(0xcbf2_9ce4_8422_2325);
+    let Semantics { compatibility, sample_on_first_match, derive } = semantics;
+    hash.integer(match compatibility {
+        Compatibility::Tailsift => 0,
+        Compatibility::Collector => 1,
+    });
+    hash.integer(i64::from(*sample_on_first_match));
+    let Derive { confidence, model_version } = derive;
+    hash.texts(confidence);
+    hash.texts(model_version);
+    hash.policies(policies);
+    format!("{:016x}", hash.0)
+}
+
+/// FNV-1a, 64 bits: published, so that fingerprints outlive compilers and libraries. Every item
+/// says its length or has a fixed one, so that no two settings look alike.
+struct Hash(u64);
+
+impl Hash {
+    fn bytes(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    fn integer(&mut self, value: i64) {
+        self.bytes(&value.to_le_bytes());
+    }
+
+    fn length(&mut self, length: usize) {
+        self.bytes(&(length as u64).to_le_bytes());
+    }
+
+    fn number(&mut self, value: f64) {
+        // 0.0 and -0.0 are one bound.
+        self.bytes(&(value + 0.0).to_bits().to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.length(text.len());
+        self.bytes(text.as_bytes());
+    }
+
+    fn texts(&mut self, texts: &[String]) {
+        self.length(texts.len());
+        texts.iter().for_each(|text| self.text(text));
+    }
+
+    fn optional(&mut self, value: Option<i64>) {
+        self.integer(i64::from(value.is_some()));
+        self.integer(value.unwrap_or(0));
+    }
+
+    fn policies(&mut self, policies: &[Policy]) {
+        self.length(policies.len());
+        for Policy { name, kind } in policies {
+            self.text(name);
+            self.kind(kind);
+        }
+    }
+
+    fn kind(&mut self, kind: &Kind) {
+        match kind {
+            Kind::AlwaysSample => self.text("always_sample"),
+            Kind::Latency(Latency { threshold_ms, upper_threshold_ms }) => {
+                self.text("latency");
+                self.integer(*threshold_ms);
+                self.integer(*upper_threshold_ms);
+            }
+            Kind::StatusCode(StatusCodes(codes)) => {
+                self.text("status_code");
+                self.length(codes.len());
+                codes.iter().for_each(|code| self.integer(i64::from(code.0)));
+            }
+            Kind::StringAttribute(kind) => {
+                let StringAttribute { key, values, enabled_regex_matching, invert_match } = kind;
+                self.text("string_attribute");
+                self.text(key);
+                self.texts(values);
+                self.integer(i64::from(*enabled_regex_matching));
+                self.integer(i64::from(*invert_match));
+            }
+            Kind::NumericAttribute(kind) => {
+                let NumericAttribute { key, min_value, max_value, invert_match } = kind;
+                self.text("numeric_attribute");
+                self.text(key);
+                self.optional(*min_value);
+                self.optional(*max_value);
+                self.integer(i64::from(*invert_match));
+            }
+            Kind::Probabilistic(Probabilistic { sampling_percentage, hash_salt }) => {
+                self.text("probabilistic");
+                self.number(*sampling_percentage);
+                self.text(hash_salt);
+            }
+            Kind::LowConfidence(kind) => self.low_confidence(kind),
+            Kind::SpanLatency(kind) => self.span_latency(kind),
+            Kind::And(And { policies }) => {
+                self.text("and");
+                self.policies(policies);
+            }
+        }
+    }
+
+    fn low_confidence(&mut self, kind: &LowConfidence) {
+        let LowConfidence { below, per_model_version, scale } = kind;
+        self.text("low_confidence");
+        self.number(*below);
+        self.length(per_model_version.len());
+        for (version, bound) in per_model_version {
+            self.text(version);
+            self.number(*bound);
+        }
+        self.integer(match scale {
+            Scale::Unit => 0,
+            Scale::Percent => 1,
+        });
+    }
+
+    fn span_latency(&mut self, kind: &SpanLatency) {
+        let SpanLatency { span_name, name_match, service, above_ns } = kind;
+        self.text("span_latency");
+        self.text(span_name);
+        self.integer(match name_match {
+            NameMatch::Exact => 0,
+            NameMatch::Prefix => 1,
+            NameMatch::Regex => 2,
+        });
+        self.integer(i64::from(service.is_some()));
+        self.text(service.as_deref().unwrap_or(""));
+        self.bytes(&above_ns.to_le_bytes());
+    }
+}

@@ -1,0 +1,204 @@
+//! Policies: the Collector's YAML, ours beside it, as the core's kinds.
+
+use std::collections::BTreeMap;
+
+use tailsift_policy::{
+    And, Kind, Latency, LowConfidence, NameMatch, NumericAttribute, Policy, Probabilistic, Scale,
+    SpanLatency, StatusCodes, StringAttribute,
+};
+use tailsift_trace::StatusCode;
+
+use crate::check::{Check, unknown};
+use crate::key::Section;
+use crate::node::{Node, Value, join};
+use crate::read;
+use crate::suggest::nearest;
+use crate::table::{
+    AND, KINDS, KindEntry, LATENCY, LATER_KINDS, LOW_CONFIDENCE, MATCHES, NUMERIC_ATTRIBUTE,
+    POLICY, PROBABILISTIC, SCALES, SPAN_LATENCY, STATUS_CODE, STATUS_CODES, STRING_ATTRIBUTE,
+    SUB_POLICY,
+};
+use crate::view::View;
+
+/// Checks one policy: its own keys, its kind, and that it has its kind's body and no other.
+pub(crate) fn check(check: &mut Check, node: &Node, path: &str, nested: bool) -> Option<String> {
+    let Value::Map(entries) = &node.value else {
+        let given = node.given();
+        return Some(format!("expected a mapping with a name and a type, got {given}"));
+    };
+    let section = if nested { &SUB_POLICY } else { &POLICY };
+    for key in section.keys {
+        match node.get(key.name) {
+            Some(value) => check.value(&key.kind, value, &join(path, key.name)),
+            None if entries.iter().any(|entry| section.meant(&entry.key) == Some(key.name)) => {}
+            None => check.missing(key, node.place, path),
+        }
+    }
+    let kind = node.get("type").filter(|node| read::text(node).is_ok()).and_then(|node| {
+        let kind = kind_of(node, nested);
+        kind.map_err(|message| check.error(node.place, &join(path, "type"), message)).ok()
+    });
+    let mut body_missing = kind.filter(|kind| kind.body.is_some());
+    for entry in entries.iter().filter(|entry| section.key(&entry.key).is_none()) {
+        let path = join(path, &entry.key);
+        let own = kind.filter(|kind| kind.name == entry.key);
+        match own.and_then(|kind| kind.body.as_ref()) {
+            Some(body) => {
+                body_missing = None;
+                check.value(body, &entry.node, &path);
+            }
+            None => {
+                let Some(message) = stray(section, kind, &entry.key, node) else { continue };
+                if kind.is_some_and(|kind| nearest(&entry.key, [kind.name]).is_some()) {
+                    body_missing = None;
+                }
+                check.error(entry.place, &path, message);
+            }
+        }
+    }
+    if let Some(KindEntry { name, example, .. }) = body_missing {
+        let message = format!("is required by `type: {name}`, for example `{name}: {example}`");
+        check.error(node.place, &join(path, name), message);
+    }
+    None
+}
+
+fn kind_of(node: &Node, nested: bool) -> Result<&'static KindEntry, String> {
+    let kinds = || KINDS.iter().filter(|kind| !nested || kind.name != "and");
+    let name = read::scalar(node).map_or("", |scalar| scalar.text.as_str());
+    if let Some(kind) = kinds().find(|kind| kind.name == name) {
+        return Ok(kind);
+    }
+    let names = kinds().map(|kind| kind.name);
+    let given = node.given();
+    let list = names.clone().collect::<Vec<_>>().join(", ");
+    if nested && name == "and" {
+        return Err(format!("{given} cannot stand within an and: list its policies here"));
+    }
+    if let Some(later) = LATER_KINDS.iter().find(|later| later.name == name) {
+        let hint = later.remedy;
+        return Err(format!("{given} is not supported by this version{hint}; there are: {list}"));
+    }
+    let meant = nearest(name, names).map(|name| format!(" did you mean {name}?"));
+    Err(format!("{given} is no kind of policy:{} there are: {list}", meant.unwrap_or_default()))
+}
+
+/// Why a key that is not of the policy's own kind does not do; `None` if its kind, which does not
+/// do either, says enough.
+fn stray(
+    section: &'static Section,
+    kind: Option<&KindEntry>,
+    key: &str,
+    node: &Node,
+) -> Option<String> {
+    let given = node.get("type").and_then(read::scalar).map(|scalar| scalar.text.as_str());
+    if kind.is_none() && (given.is_some() || KINDS.iter().any(|kind| kind.name == key)) {
+        return None;
+    }
+    if let Some(other) = KINDS.iter().map(|kind| kind.name).find(|name| *name == key) {
+        return Some(match kind {
+            Some(kind) if kind.name == other => format!("{other} has no settings: remove it"),
+            _ => format!(
+                "is for `type: {other}`, and this policy has `type: {}`: change one",
+                kind.map_or("", |kind| kind.name)
+            ),
+        });
+    }
+    let names = || section.names().chain(kind.map(|kind| kind.name));
+    Some(unknown(names, key))
+}
+
+/// A policy as the core knows it. Where an error has been reported, a place holder stands for what
+/// could not be read, so that places in lists stay true and the rest can still be judged.
+pub(crate) fn build(node: &Node, path: &str, nested: bool) -> Policy {
+    let name = node.get("name").and_then(|name| read::text(name).ok());
+    let name = match name {
+        Some(name) => name.to_owned(),
+        None if nested => String::new(),
+        None => path.to_owned(),
+    };
+    Policy::new(name, build_kind(node, path, nested).unwrap_or(Kind::AlwaysSample))
+}
+
+fn build_kind(node: &Node, path: &str, nested: bool) -> Option<Kind> {
+    let kind = read::text(node.get("type")?).ok()?;
+    let body = |section| View::new(section, node.get(kind));
+    Some(match kind {
+        "always_sample" => Kind::AlwaysSample,
+        "status_code" => Kind::StatusCode(status_code(&body(&STATUS_CODE))?),
+        "latency" => Kind::Latency(latency(&body(&LATENCY))?),
+        "numeric_attribute" => Kind::NumericAttribute(numeric(&body(&NUMERIC_ATTRIBUTE))?),
+        "string_attribute" => Kind::StringAttribute(string(&body(&STRING_ATTRIBUTE))?),
+        "probabilistic" => Kind::Probabilistic(probabilistic(&body(&PROBABILISTIC))?),
+        "low_confidence" => Kind::LowConfidence(low_confidence(&body(&LOW_CONFIDENCE))?),
+        "span_latency" => Kind::SpanLatency(span_latency(&body(&SPAN_LATENCY))?),
+        "and" if !nested => Kind::And(and(&body(&AND), path)?),
+        _ => return None,
+    })
+}
+
+fn status_code(body: &View<'_>) -> Option<StatusCodes> {
+    let codes = [StatusCode::ERROR, StatusCode::OK, StatusCode::UNSET];
+    let code = |node: &Node| Some(codes[read::choice(node, &STATUS_CODES, &[]).ok()?]);
+    body.list("status_codes", code).map(StatusCodes)
+}
+
+fn latency(body: &View<'_>) -> Option<Latency> {
+    Some(Latency {
+        threshold_ms: body.integer("threshold_ms")?,
+        upper_threshold_ms: body.integer("upper_threshold_ms")?,
+    })
+}
+
+fn numeric(body: &View<'_>) -> Option<NumericAttribute> {
+    Some(NumericAttribute {
+        key: body.text("key")?,
+        min_value: body.optional("min_value", View::integer)?,
+        max_value: body.optional("max_value", View::integer)?,
+        invert_match: body.boolean("invert_match")?,
+    })
+}
+
+fn string(body: &View<'_>) -> Option<StringAttribute> {
+    Some(StringAttribute {
+        key: body.text("key")?,
+        values: body.texts("values")?,
+        enabled_regex_matching: body.boolean("enabled_regex_matching")?,
+        invert_match: body.boolean("invert_match")?,
+    })
+}
+
+fn probabilistic(body: &View<'_>) -> Option<Probabilistic> {
+    Some(Probabilistic {
+        sampling_percentage: body.number("sampling_percentage")?,
+        hash_salt: body.text("hash_salt")?,
+    })
+}
+
+fn low_confidence(body: &View<'_>) -> Option<LowConfidence> {
+    let mut per_model_version = BTreeMap::new();
+    for (version, bound) in body.entries("per_model_version") {
+        per_model_version.insert(version.to_owned(), read::number(bound).ok()?);
+    }
+    let scales = [Scale::Unit, Scale::Percent];
+    Some(LowConfidence {
+        below: body.number("below")?,
+        per_model_version,
+        scale: body.choice("scale", &SCALES, scales)?,
+    })
+}
+
+fn span_latency(body: &View<'_>) -> Option<SpanLatency> {
+    let matches = [NameMatch::Exact, NameMatch::Prefix, NameMatch::Regex];
+    Some(SpanLatency {
+        span_name: body.text("span_name")?,
+        name_match: body.choice("match", &MATCHES, matches)?,
+        service: body.optional("service", View::text)?,
+        above_ns: u64::try_from(body.fine_duration("above")?.as_nanos()).ok()?,
+    })
+}
+
+fn and(body: &View<'_>, path: &str) -> Option<And> {
+    let policies = body.list("and_sub_policy", |node| Some(build(node, path, true)))?;
+    Some(And { policies })
+}

@@ -1,0 +1,246 @@
+//! The settings that run, validated.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tailsift_policy::{Policy, PolicySet, Semantics};
+use tailsift_sampler::Limits;
+use tailsift_trace::Millis;
+
+use crate::fingerprint;
+
+/// A whole configuration, validated.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// How to reach Kafka.
+    pub kafka: Kafka,
+    /// The consumer group, 1 to 200 characters that topics may have.
+    pub group: String,
+    /// The name for static membership and stable transactional ids, 1 to 200 characters that topics
+    /// may have; `None` = dynamic membership.
+    pub instance: Option<String>,
+    /// Threads; 0 = one per core. At most 1024.
+    pub workers: usize,
+    /// What a crash may repeat.
+    pub delivery: Delivery,
+    /// How often exports, verdicts and offsets are committed together: 200 ms to 60 s.
+    pub epoch: Duration,
+    /// Where spans come from.
+    pub input: Input,
+    /// Where kept traces go.
+    pub output: Output,
+    /// The log of verdicts.
+    pub decisions: Decisions,
+    /// The topic for records that cannot be read; `None` = they are counted and logged only.
+    pub dead_letters: Option<String>,
+    /// How long traces wait, and how much is held.
+    pub window: Window,
+    /// Console, metrics and probes; `None` = off.
+    pub http: Option<Http>,
+    pub(crate) policies: Vec<Policy>,
+    pub(crate) semantics: Semantics,
+}
+
+/// How to reach Kafka.
+#[derive(Clone)]
+pub struct Kafka {
+    /// host:port, separated by commas.
+    pub bootstrap_servers: String,
+    /// librdkafka's own properties, none of which follows from another setting. They may hold
+    /// secrets: `Debug` shows their names only.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// What a crash may repeat.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Delivery {
+    /// Readers of committed records see each kept span once.
+    ExactlyOnce,
+    /// Kept spans may be seen again.
+    AtLeastOnce,
+}
+
+/// Where spans come from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Input {
+    /// The topic to read.
+    pub topic: String,
+    /// How its records are written.
+    pub encoding: Encoding,
+    /// What decides a record's partition.
+    pub keyed_by: KeyedBy,
+    /// Where a new group begins.
+    pub start: Start,
+    /// How far behind the wall clock an idle partition's stream time stays: 0 to 1 h.
+    pub idle_grace: Duration,
+}
+
+/// How records are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Encoding {
+    /// ExportTraceServiceRequest, protobuf.
+    OtlpProto,
+    /// ExportTraceServiceRequest, JSON.
+    OtlpJson,
+}
+
+/// What decides a record's partition.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeyedBy {
+    /// The trace ID: all records of a trace are on one partition.
+    TraceId,
+}
+
+/// Where a new group begins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Start {
+    /// At the oldest record.
+    Earliest,
+    /// At records that arrive from now on.
+    Latest,
+}
+
+/// Where kept traces go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Output {
+    /// The topic to write.
+    pub topic: String,
+    /// The largest record in bytes, uncompressed, key and headers included: 1 KiB to 900 MB.
+    pub max_message_bytes: usize,
+    /// How records are compressed.
+    pub compression: Compression,
+    /// Which partition a trace ID goes to.
+    pub partitioner: Partitioner,
+}
+
+/// How records are compressed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Compression {
+    /// They are not.
+    None,
+    /// gzip.
+    Gzip,
+    /// Snappy.
+    Snappy,
+    /// LZ4.
+    Lz4,
+    /// Zstandard.
+    Zstd,
+}
+
+/// Which partition a key goes to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Partitioner {
+    /// As the OpenTelemetry Collector's exporter.
+    Fnv1a,
+    /// As Kafka's Java clients.
+    Murmur2,
+}
+
+/// The log of verdicts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Decisions {
+    /// The topic: `<group>.decisions`.
+    pub topic: String,
+    /// How long late spans follow their trace's verdict, in stream time; at least the longest wait,
+    /// at most 7 days.
+    pub remember: Duration,
+}
+
+/// How long traces wait, and how much is held.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Window {
+    /// From a trace's first record to its verdict, in stream time: 1 ms to 7 days.
+    pub decision_wait: Duration,
+    /// From its root span to its verdict, at most `decision_wait`; `None` = the root changes nothing.
+    pub decision_wait_after_root_received: Option<Duration>,
+    /// Bytes for window and remembered verdicts of the whole process, at least 1 MiB.
+    pub memory_limit: usize,
+    /// A trace with this many spans is judged at once; at least 1.
+    pub spans_per_trace_limit: u32,
+    /// A trace with this many bytes is judged at once; at least 1 KiB.
+    pub bytes_per_trace_limit: usize,
+}
+
+/// Console, metrics and probes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Http {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// The address was configured: if it is busy that is an error. A default moves to the next
+    /// free port.
+    pub explicit: bool,
+    /// How many decided traces the console can show, at most 1 000 000.
+    pub recent_traces: usize,
+    /// How much memory they may take, in bytes.
+    pub recent_bytes: usize,
+}
+
+impl Config {
+    /// The policies, in configured order.
+    pub fn policies(&self) -> &[Policy] {
+        &self.policies
+    }
+
+    /// How the policies are to be understood.
+    pub fn semantics(&self) -> &Semantics {
+        &self.semantics
+    }
+
+    /// The policies, compiled.
+    pub fn policy_set(&self) -> PolicySet {
+        PolicySet::compile(self.policies.clone(), self.semantics.clone())
+            .expect("these policies were compiled when the configuration was loaded")
+    }
+
+    /// The bounds of one of so many workers; `memory_limit` is divided among them.
+    pub fn limits(&self, workers: usize) -> Limits {
+        let window = &self.window;
+        Limits {
+            decision_wait: millis(window.decision_wait),
+            decision_wait_after_root: window.decision_wait_after_root_received.map(millis),
+            remember: millis(self.decisions.remember),
+            idle_grace: millis(self.input.idle_grace),
+            memory_bytes: window.memory_limit / workers.max(1),
+            spans_per_trace: window.spans_per_trace_limit,
+            bytes_per_trace: window.bytes_per_trace_limit,
+            ..Limits::default()
+        }
+    }
+
+    /// 16 hexadecimal digits that stand for everything a verdict depends on, policies and their
+    /// semantics with all defaults: the same for every way to write the same settings.
+    pub fn fingerprint(&self) -> String {
+        fingerprint::of(&self.policies, &self.semantics)
+    }
+}
+
+impl Compression {
+    /// The value of librdkafka's `compression.codec`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Gzip => "gzip",
+            Self::Snappy => "snappy",
+            Self::Lz4 => "lz4",
+            Self::Zstd => "zstd",
+        }
+    }
+}
+
+impl fmt::Debug for Kafka {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.properties.keys().collect();
+        f.debug_struct("Kafka")
+            .field("bootstrap_servers", &self.bootstrap_servers)
+            .field("properties", &names)
+            .finish()
+    }
+}
+
+fn millis(duration: Duration) -> Millis {
+    Millis(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,470 @@
+//! The keys of the configuration file: the one source of what is read, checked, and documented.
+
+mod policies;
+
+use std::time::Duration;
+
+pub(crate) use policies::{
+    AND, KINDS, KindEntry, LATENCY, LATER_KINDS, LOW_CONFIDENCE, MATCHES, NUMERIC_ATTRIBUTE,
+    POLICY, PROBABILISTIC, SCALES, SPAN_LATENCY, STATUS_CODE, STATUS_CODES, STRING_ATTRIBUTE,
+    SUB_POLICY,
+};
+
+use crate::key::{Choice, Key, Presence, Refused, Section, Type};
+use Presence::{Default, Optional, Required};
+
+const fn key(name: &'static str, kind: Type, presence: Presence, doc: &'static str) -> Key {
+    Key { name, kind, presence, doc }
+}
+
+const fn choice(name: &'static str, doc: &'static str) -> Choice {
+    Choice { name, doc }
+}
+
+const fn refused(name: &'static str, remedy: &'static str) -> Refused {
+    Refused { name, remedy }
+}
+
+const fn ms(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// Windows and memories of verdicts are bounded by this.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Kafka's bound for topic names.
+const TOPIC_MAX: usize = 249;
+/// Leaves room for what is appended to a group and an instance: topics' suffixes, worker numbers.
+const PREFIX_MAX: usize = 200;
+const TOPIC: Type = Type::Name { max: TOPIC_MAX };
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+
+pub(crate) static DELIVERY: [Choice; 2] = [
+    choice(
+        "exactly_once",
+        "a transaction per epoch: readers of committed records see each kept span once",
+    ),
+    choice("at_least_once", "no transactions: after a crash kept spans may be repeated"),
+];
+pub(crate) static ENCODING: [Choice; 2] = [
+    choice("otlp_proto", "ExportTraceServiceRequest, protobuf"),
+    choice("otlp_json", "ExportTraceServiceRequest, JSON"),
+];
+pub(crate) static KEYED_BY: [Choice; 1] =
+    [choice("trace_id", "all records of a trace are on one partition")];
+pub(crate) static START: [Choice; 2] = [
+    choice("earliest", "at the oldest record"),
+    choice("latest", "at records that arrive from now on"),
+];
+pub(crate) static COMPRESSION: [Choice; 5] = [
+    choice("none", "not compressed"),
+    choice("gzip", "gzip"),
+    choice("snappy", "Snappy"),
+    choice("lz4", "LZ4"),
+    choice("zstd", "Zstandard"),
+];
+pub(crate) static PARTITIONER: [Choice; 2] = [
+    choice("fnv1a", "as the OpenTelemetry Collector's exporter"),
+    choice("murmur2", "as Kafka's Java clients"),
+];
+pub(crate) static COMPLETION: [Choice; 1] =
+    [choice("wait", "a trace is judged when decision_wait has passed")];
+pub(crate) static COMPATIBILITY: [Choice; 2] = [
+    choice(
+        "tailsift",
+        "numeric attributes accept doubles, 0 is a bound, probability follows the trace's own randomness",
+    ),
+    choice("collector", "as the tail_sampling processor of the OpenTelemetry Collector v0.158"),
+];
+
+pub(crate) static ROOT: Section = Section {
+    keys: &[
+        key(
+            "kafka",
+            Type::Section(&KAFKA),
+            Required("{bootstrap_servers: \"localhost:9092\"}"),
+            "How to reach Kafka",
+        ),
+        key(
+            "group",
+            Type::Name { max: PREFIX_MAX },
+            Default("tailsift"),
+            "The consumer group; it also begins the names of internal topics and transactional ids",
+        ),
+        key(
+            "instance",
+            Type::NameOrEmpty { max: PREFIX_MAX },
+            Default("\"\""),
+            "Set: static membership of the group and stable transactional ids under this name, which no other process may use. Empty: dynamic membership",
+        ),
+        key(
+            "workers",
+            Type::Integer { min: 0, max: 1024 },
+            Default("0"),
+            "Threads, each a member of the group; 0 means one per core",
+        ),
+        key(
+            "delivery",
+            Type::Choice { here: &DELIVERY, later: &[] },
+            Default("exactly_once"),
+            "What a crash may repeat",
+        ),
+        key(
+            "epoch",
+            Type::Duration { min: ms(200), max: ms(60_000) },
+            Default("500ms"),
+            "Exports, verdicts and offsets are committed together this often",
+        ),
+        key("input", Type::Section(&INPUT), Optional("all defaults"), "Where spans come from"),
+        key("output", Type::Section(&OUTPUT), Optional("all defaults"), "Where kept traces go"),
+        key(
+            "decisions",
+            Type::Section(&DECISIONS),
+            Optional("all defaults"),
+            "The log of verdicts, topic <group>.decisions",
+        ),
+        key(
+            "dead_letters",
+            Type::SectionOrOff(&DEAD_LETTERS),
+            Optional("all defaults"),
+            "Where records go that cannot be read; `off` counts and logs them only",
+        ),
+        key(
+            "window",
+            Type::Section(&WINDOW),
+            Optional("all defaults"),
+            "How long traces wait, and how much is held",
+        ),
+        key(
+            "policies",
+            Type::List { item: &Type::Policy { nested: false }, min: 0, max: 4096 },
+            Required("[{name: errors, type: status_code, status_code: {status_codes: [ERROR]}}]"),
+            "Which traces are kept: those that any policy wants",
+        ),
+        key(
+            "sample_on_first_match",
+            Type::Boolean,
+            Default("false"),
+            "Policies after the first that says \"sampled\" are not asked",
+        ),
+        key(
+            "compatibility",
+            Type::Choice { here: &COMPATIBILITY, later: &[] },
+            Default("tailsift"),
+            "Whose answers policies give where tailsift and the Collector differ",
+        ),
+        key(
+            "derive",
+            Type::Section(&DERIVE),
+            Optional("all defaults"),
+            "From which attributes policies read what has no standard name",
+        ),
+        key(
+            "redaction",
+            Type::EmptyList {
+                remedy: "remove the list; a Collector behind the output topic can redact",
+            },
+            Default("[]"),
+            "Rules that remove personal data; none can be given in this version",
+        ),
+        key(
+            "http",
+            Type::SectionOrOff(&HTTP),
+            Optional("all defaults"),
+            "Console, /metrics, /healthz, /readyz; `off` serves none of them",
+        ),
+    ],
+    refused: &[
+        refused(
+            "second_chance",
+            "is not supported by this version: a fixed window.decision_wait that outlasts late spans does",
+        ),
+        refused("num_traces", "is the Collector's: tailsift is bounded by window.memory_limit"),
+        refused("expected_new_traces_per_sec", "is the Collector's and not needed here: remove it"),
+        refused(
+            "decision_cache",
+            "is the Collector's: verdicts are remembered for decisions.remember",
+        ),
+        refused(
+            "sampling_strategy",
+            "is the Collector's: traces are always judged as a whole, remove it",
+        ),
+        refused(
+            "maximum_trace_size_bytes",
+            "is the Collector's: use window.bytes_per_trace_limit, which judges a large trace early",
+        ),
+        refused("block_on_overflow", "is the Collector's and not needed here: remove it"),
+        refused(
+            "tail_sampling",
+            "is the Collector's: write its policies under policies, its decision_wait under window",
+        ),
+    ],
+};
+
+static KAFKA: Section = Section {
+    keys: &[
+        key(
+            "bootstrap_servers",
+            Type::Text,
+            Required("\"localhost:9092\""),
+            "Brokers to ask first: host:port, separated by commas",
+        ),
+        key(
+            "properties",
+            Type::Properties,
+            Default("{}"),
+            "Any librdkafka property: security, rack, tuning. Take secrets from ${env:NAME} or ${file:path}; they are never shown",
+        ),
+    ],
+    refused: &[
+        refused("brokers", "unknown key, did you mean bootstrap_servers?"),
+        refused("topic", "unknown key, did you mean input.topic or output.topic?"),
+        refused("group_id", "unknown key, did you mean group?"),
+    ],
+};
+
+static INPUT: Section = Section {
+    keys: &[
+        key("topic", TOPIC, Default("otlp_spans"), "The topic to read, which must exist"),
+        key(
+            "encoding",
+            Type::Choice {
+                here: &ENCODING,
+                later: &[
+                    "jaeger_proto",
+                    "zipkin_json",
+                    "jaeger_json",
+                    "zipkin_proto",
+                    "zipkin_thrift",
+                ],
+            },
+            Default("otlp_proto"),
+            "How its records are written",
+        ),
+        key(
+            "keyed_by",
+            Type::Choice { here: &KEYED_BY, later: &["none"] },
+            Default("trace_id"),
+            "What decides a record's partition",
+        ),
+        key(
+            "start",
+            Type::Choice { here: &START, later: &[] },
+            Default("earliest"),
+            "Where a new group begins; a group that has committed goes on from there",
+        ),
+        key(
+            "idle_grace",
+            Type::Duration { min: ms(0), max: ms(3_600_000) },
+            Default("2s"),
+            "How far behind the wall clock an idle partition's time stays: what producers' batching and retries may take",
+        ),
+    ],
+    refused: &[],
+};
+
+static OUTPUT: Section = Section {
+    keys: &[
+        key("topic", TOPIC, Default("otlp_spans_kept"), "The topic to write, which must exist"),
+        key(
+            "max_message_bytes",
+            Type::Size { min: KIB, max: 900_000_000 },
+            Default("1MB"),
+            "The largest record, uncompressed, key and headers included; larger traces take several",
+        ),
+        key(
+            "compression",
+            Type::Choice { here: &COMPRESSION, later: &[] },
+            Default("zstd"),
+            "How records are compressed",
+        ),
+        key(
+            "partitioner",
+            Type::Choice { here: &PARTITIONER, later: &[] },
+            Default("fnv1a"),
+            "Which partition a trace ID goes to",
+        ),
+    ],
+    refused: &[refused(
+        "kafka",
+        "is not supported by this version: the output topic is on the input's cluster",
+    )],
+};
+
+static DECISIONS: Section = Section {
+    keys: &[key(
+        "remember",
+        Type::Duration { min: ms(1), max: LONGEST },
+        Default("10m"),
+        "How long late spans follow their trace's verdict; at least window.decision_wait, which is the default if it is longer",
+    )],
+    refused: &[refused(
+        "topic",
+        "is not supported by this version: the topic is <group>.decisions",
+    )],
+};
+
+static DEAD_LETTERS: Section = Section {
+    keys: &[key(
+        "topic",
+        TOPIC,
+        Optional("<group>.dead_letters"),
+        "The topic to write; it is created if it is missing",
+    )],
+    refused: &[],
+};
+
+static WINDOW: Section = Section {
+    keys: &[
+        key(
+            "decision_wait",
+            Type::Duration { min: ms(1), max: LONGEST },
+            Default("30s"),
+            "A trace is judged this long after its first record, on the stream's own clock",
+        ),
+        key(
+            "decision_wait_after_root_received",
+            Type::Duration { min: ms(0), max: LONGEST },
+            Default("0s"),
+            "A trace is judged this long after its root span, if that is sooner; 0s turns it off",
+        ),
+        key(
+            "completion",
+            Type::Choice { here: &COMPLETION, later: &["structural"] },
+            Default("wait"),
+            "When a trace counts as complete",
+        ),
+        key(
+            "memory_limit",
+            Type::Size { min: MIB, max: 1 << 50 },
+            Default("1GiB"),
+            "For the window and remembered verdicts of the whole process; over it the oldest traces are judged early",
+        ),
+        key(
+            "spans_per_trace_limit",
+            Type::Integer { min: 1, max: u32::MAX as i64 },
+            Default("100000"),
+            "A trace with this many spans is judged at once",
+        ),
+        key(
+            "bytes_per_trace_limit",
+            Type::Size { min: KIB, max: 1 << 40 },
+            Default("64MiB"),
+            "A trace with this many bytes is judged at once",
+        ),
+    ],
+    refused: &[
+        refused(
+            "compression",
+            "is not supported by this version: the window is held as it came, within window.memory_limit",
+        ),
+        refused(
+            "settle",
+            "is not supported by this version: it belongs to `completion: structural`, and there is `completion: wait`",
+        ),
+    ],
+};
+
+static DERIVE: Section = Section {
+    keys: &[
+        key(
+            "confidence",
+            Type::Section(&CONFIDENCE),
+            Optional("all defaults"),
+            "A prediction's confidence",
+        ),
+        key(
+            "model_version",
+            Type::Section(&MODEL_VERSION),
+            Optional("all defaults"),
+            "The version of the model that answered",
+        ),
+    ],
+    refused: &[refused("model", DERIVED), refused("preprocessing_version", DERIVED)],
+};
+
+const DERIVED: &str = "is not supported by this version: confidence and model_version are derived";
+const NAMES: Type = Type::List { item: &Type::Text, min: 1, max: 64 };
+static PATTERN: [Refused; 1] = [refused(
+    "pattern",
+    "is not supported by this version: list attributes that hold the value itself",
+)];
+
+static CONFIDENCE: Section = Section {
+    keys: &[key(
+        "attributes",
+        NAMES,
+        Default("[prediction_confidence, prediction.confidence, model.confidence, confidence]"),
+        "Attributes that hold it, as numbers; all that a span carries are looked at",
+    )],
+    refused: &PATTERN,
+};
+
+static MODEL_VERSION: Section = Section {
+    keys: &[key(
+        "attributes",
+        NAMES,
+        Default("[model_version, triton.model_version, service.version]"),
+        "Attributes that hold it; the first that is there counts, a span's before its resource's",
+    )],
+    refused: &PATTERN,
+};
+
+static HTTP: Section = Section {
+    keys: &[
+        key(
+            "listen",
+            Type::Address,
+            Default("\"127.0.0.1:8080\""),
+            "Address and port. Without the key, a busy port moves to the next free one; with it, that is an error",
+        ),
+        key(
+            "recent_traces",
+            Type::Integer { min: 0, max: 1_000_000 },
+            Default("1000"),
+            "How many decided traces the console can show",
+        ),
+        key(
+            "recent_bytes",
+            Type::Size { min: 0, max: 1 << 40 },
+            Default("64MiB"),
+            "How much memory they may take",
+        ),
+    ],
+    refused: &[],
+};
+
+/// Properties that follow from other keys.
+pub(crate) static OWNED_PROPERTIES: [Refused; 17] = [
+    refused("acks", "use delivery"),
+    refused("request.required.acks", "use delivery"),
+    refused("auto.offset.reset", "use input.start"),
+    refused("bootstrap.servers", "use kafka.bootstrap_servers"),
+    refused("metadata.broker.list", "use kafka.bootstrap_servers"),
+    refused("compression.codec", "use output.compression"),
+    refused("compression.type", "use output.compression"),
+    refused("enable.auto.commit", "offsets are committed with each epoch, remove it"),
+    refused("enable.auto.offset.store", "offsets are committed with each epoch, remove it"),
+    refused("enable.idempotence", "use delivery"),
+    refused("group.id", "use group"),
+    refused("group.instance.id", "use instance"),
+    refused("isolation.level", "committed records are read, remove it"),
+    refused("message.max.bytes", "use output.max_message_bytes"),
+    refused("partitioner", "use output.partitioner"),
+    refused("transaction.timeout.ms", "it follows from epoch, remove it"),
+    refused("transactional.id", "use group and instance"),
+];
+
+/// The full path of a key that exists in another section.
+pub(crate) fn places_of(name: &str) -> Option<String> {
+    for key in ROOT.keys {
+        if key.name == name {
+            return Some(format!("{name} at the top level"));
+        }
+        let (Type::Section(section) | Type::SectionOrOff(section)) = &key.kind else { continue };
+        if section.key(name).is_some() {
+            return Some(format!("{}.{name}", key.name));
+        }
+    }
+    None
+}

@@ -1,0 +1,238 @@
+//! Messages about policies: each names the place, what was expected, what came, and what would do.
+
+use expect_test::expect;
+
+use crate::check_policies;
+
+#[test]
+fn kinds_that_are_not_here() {
+    let kinds = [
+        "boolean_attribute",
+        "trace_state",
+        "trace_flags",
+        "span_count",
+        "rate_limiting",
+        "bytes_limiting",
+        "ottl_condition",
+        "not",
+        "drop",
+        "composite",
+        "drift",
+        "rate_per_key",
+        "trace_condition",
+        "fragmented",
+        "failure",
+        "forced",
+    ];
+    let case = |kind: &&str| format!("- {{name: {kind}, type: {kind}, {kind}: {{}}}}");
+    let cases: Vec<_> = kinds.iter().map(case).collect();
+    check_policies(
+        &[cases.join("\n").as_str()],
+        &expect![[r#"
+        - {name: boolean_attribute, type: boolean_attribute, boolean_attribute: {}}
+        - {name: trace_state, type: trace_state, trace_state: {}}
+        - {name: trace_flags, type: trace_flags, trace_flags: {}}
+        - {name: span_count, type: span_count, span_count: {}}
+        - {name: rate_limiting, type: rate_limiting, rate_limiting: {}}
+        - {name: bytes_limiting, type: bytes_limiting, bytes_limiting: {}}
+        - {name: ottl_condition, type: ottl_condition, ottl_condition: {}}
+        - {name: not, type: not, not: {}}
+        - {name: drop, type: drop, drop: {}}
+        - {name: composite, type: composite, composite: {}}
+        - {name: drift, type: drift, drift: {}}
+        - {name: rate_per_key, type: rate_per_key, rate_per_key: {}}
+        - {name: trace_condition, type: trace_condition, trace_condition: {}}
+        - {name: fragmented, type: fragmented, fragmented: {}}
+        - {name: failure, type: failure, failure: {}}
+        - {name: forced, type: forced, forced: {}}
+            line 3: policies[0].type: boolean_attribute is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
+            line 4: policies[1].type: trace_state is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
+            line 5: policies[2].type: trace_flags is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
+            line 6: policies[3].type: span_count is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
+            line 7: policies[4].type: rate_limiting is not supported by this version; probabilistic bounds a share of traces; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
+            line 8: policies[5].type: bytes_limiting is not supported by this version; probabilistic bounds a share of traces; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
+            line 9: policies[6].type: ottl_condition is not supported by this version; numeric_attribute, string_attribute, low_confidence and span_latency cover common conditions; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
+            line 10: policies[7].type: not is not supported by this version; numeric_attribute and string_attribute have invert_match; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
+            line 11: policies[8].type: drop is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
+            line 12: policies[9].type: composite is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
+            line 13: policies[10].type: drift is not supported by this version; low_confidence with per_model_version comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
+            line 14: policies[11].type: rate_per_key is not supported by this version; probabilistic bounds a share of traces; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
+            line 15: policies[12].type: trace_condition is not supported by this version; and combines conditions on different spans; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
+            line 16: policies[13].type: fragmented is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
+            line 17: policies[14].type: failure is not supported by this version; status_code with [ERROR] comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
+            line 18: policies[15].type: forced is not supported by this version; string_attribute on an attribute that asks for it comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
+    "#]],
+    );
+}
+
+#[test]
+fn shapes_of_policies() {
+    let cases = [
+        "  always_sample",
+        "  []",
+        "- always_sample",
+        "- {type: always_sample}",
+        "- {name: x}",
+        "- {name: x, latency: {threshold_ms: 1}}",
+        "- {name: '', type: always_sample}",
+        "- {name: 5, type: always_sample}",
+        "- {name: x, type: always-sample}",
+        "- {name: x, type: span_name}",
+        "- {name: x, type: always_sample, enabled: true}",
+        "- {name: x, type: always_sample, always_sample: {}}",
+        "- {name: x, type: always_sample}\n- {name: y, type: always_sample}\n- {name: x, type: always_sample}",
+    ];
+    check_policies(
+        &cases,
+        &expect![[r#"
+          always_sample
+            line 3: policies: expected a list, got always_sample
+          []
+            line 3: policies: must list at least one policy, or no trace would ever be kept, for example [{name: all, type: always_sample}]
+        - always_sample
+            line 3: policies[0]: expected a mapping with a name and a type, got always_sample
+        - {type: always_sample}
+            line 3: policies[0].name: is required, for example `name: errors`
+        - {name: x}
+            line 3: policies[0].type: is required, for example `type: status_code`
+        - {name: x, latency: {threshold_ms: 1}}
+            line 3: policies[0].type: is required, for example `type: status_code`
+        - {name: '', type: always_sample}
+            line 3: policies[0].name: expected text that is not empty, got ""
+        - {name: 5, type: always_sample}
+            line 3: policies[0].name: expected text, got the number 5: put it in quotes
+        - {name: x, type: always-sample}
+            line 3: policies[0].type: always-sample is no kind of policy: did you mean always_sample? there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
+        - {name: x, type: span_name}
+            line 3: policies[0].type: span_name is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
+        - {name: x, type: always_sample, enabled: true}
+            line 3: policies[0].enabled: unknown key: known here are name, type, always_sample
+        - {name: x, type: always_sample, always_sample: {}}
+            line 3: policies[0].always_sample: always_sample has no settings: remove it
+        - {name: x, type: always_sample}
+        - {name: y, type: always_sample}
+        - {name: x, type: always_sample}
+            line 5: policies[2].name: "x" is taken by policies[0]: names must differ
+    "#]],
+    );
+}
+
+#[test]
+fn bodies_of_policies() {
+    let cases = [
+        "- {name: x, type: latency}",
+        "- {name: x, type: latency, latency: }",
+        "- {name: x, type: latency, latency: 500}",
+        "- {name: x, type: latency, latncy: {threshold_ms: 500}}",
+        "- {name: x, type: latency, span_latency: {above: 1s}}",
+        "- {name: x, type: status_code, status_code: {status_codes: [ERROR]}, latency: {threshold_ms: 0}}",
+    ];
+    check_policies(
+        &cases,
+        &expect![[r#"
+        - {name: x, type: latency}
+            line 3: policies[0].latency: is required by `type: latency`, for example `latency: {threshold_ms: 500}`
+        - {name: x, type: latency, latency: }
+            line 3: policies[0].latency.threshold_ms: is required, for example `threshold_ms: 500`
+        - {name: x, type: latency, latency: 500}
+            line 3: policies[0].latency: expected a mapping with the keys threshold_ms, upper_threshold_ms, got 500
+        - {name: x, type: latency, latncy: {threshold_ms: 500}}
+            line 3: policies[0].latncy: unknown key: did you mean latency? known here: name, type, latency
+        - {name: x, type: latency, span_latency: {above: 1s}}
+            line 3: policies[0].span_latency: is for `type: span_latency`, and this policy has `type: latency`: change one
+            line 3: policies[0].latency: is required by `type: latency`, for example `latency: {threshold_ms: 500}`
+        - {name: x, type: status_code, status_code: {status_codes: [ERROR]}, latency: {threshold_ms: 0}}
+            line 3: policies[0].latency: is for `type: latency`, and this policy has `type: status_code`: change one
+    "#]],
+    );
+}
+
+#[test]
+fn values_of_policies() {
+    let cases = [
+        "- {name: x, type: latency, latency: {threshold_ms: 500ms}}",
+        "- {name: x, type: latency, latency: {threshold_ms: -1}}",
+        "- {name: x, type: latency, latency: {threshold_ms: 500, upper_threshold_ms: 100}}",
+        "- {name: x, type: status_code, status_code: {status_codes: []}}",
+        "- {name: x, type: status_code, status_code: {status_codes: [ERR, error, 2]}}",
+        "- {name: x, type: numeric_attribute, numeric_attribute: {key: a}}",
+        "- {name: x, type: numeric_attribute, numeric_attribute: {key: '', min_value: 5, max_value: 1}}",
+        "- {name: x, type: string_attribute, string_attribute: {key: k, values: [ok, 5, true, null]}}",
+        "- {name: x, type: string_attribute, string_attribute: {key: k, values: ['(foo', '(?<=a)b'], enabled_regex_matching: true}}",
+        "- {name: x, type: probabilistic, probabilistic: {sampling_percentage: 10, hash_salt: s}}",
+        "- {name: x, type: probabilistic, probabilistic: {sampling_percentage: .nan}}",
+        "- {name: x, type: low_confidence, low_confidence: {below: 50, scale: percent, of_arrays: min, per_model_version: {v1.2: 2, v2: high}}}",
+        "- {name: x, type: span_latency, span_latency: {span_name: '[', match: regex, above: 500}}\n- {name: y, type: span_latency, span_latency: {span_name: '[', match: regex, above: 500ms}}",
+    ];
+    check_policies(
+        &cases,
+        &expect![[r#"
+        - {name: x, type: latency, latency: {threshold_ms: 500ms}}
+            line 3: policies[0].latency.threshold_ms: expected a whole number without a unit, got 500ms
+        - {name: x, type: latency, latency: {threshold_ms: -1}}
+            line 3: policies[0].latency.threshold_ms: must not be negative, got -1
+        - {name: x, type: latency, latency: {threshold_ms: 500, upper_threshold_ms: 100}}
+            line 3: policies[0].latency.upper_threshold_ms: must be above threshold_ms (500) or 0 for no bound, got 100
+        - {name: x, type: status_code, status_code: {status_codes: []}}
+            line 3: policies[0].status_code.status_codes: expected a list of at least 1, got 0
+        - {name: x, type: status_code, status_code: {status_codes: [ERR, error, 2]}}
+            line 3: policies[0].status_code.status_codes[0]: expected ERROR, OK or UNSET, got ERR
+            line 3: policies[0].status_code.status_codes[1]: expected ERROR, OK or UNSET, got error
+            line 3: policies[0].status_code.status_codes[2]: expected ERROR, OK or UNSET, got 2
+        - {name: x, type: numeric_attribute, numeric_attribute: {key: a}}
+            line 3: policies[0].numeric_attribute: needs min_value or max_value
+        - {name: x, type: numeric_attribute, numeric_attribute: {key: '', min_value: 5, max_value: 1}}
+            line 3: policies[0].numeric_attribute.key: must name an attribute, got ""
+            line 3: policies[0].numeric_attribute.min_value: must be at most max_value (1), got 5
+        - {name: x, type: string_attribute, string_attribute: {key: k, values: [ok, 5, true, null]}}
+            line 3: policies[0].string_attribute.values[1]: expected text, got the number 5: put it in quotes
+            line 3: policies[0].string_attribute.values[2]: expected text, got the truth value true: put it in quotes
+            line 3: policies[0].string_attribute.values[3]: expected text, got nothing
+        - {name: x, type: string_attribute, string_attribute: {key: k, values: ['(foo', '(?<=a)b'], enabled_regex_matching: true}}
+            line 3: policies[0].string_attribute.values[0]: "(foo" is no regular expression: unclosed group
+            line 3: policies[0].string_attribute.values[1]: "(?<=a)b" is no regular expression: look-around, including look-ahead and look-behind, is not supported
+        - {name: x, type: probabilistic, probabilistic: {sampling_percentage: 10, hash_salt: s}}
+            line 3: policies[0].probabilistic.hash_salt: has no effect here, where the trace's own randomness decides: remove it, or set `compatibility: collector`
+        - {name: x, type: probabilistic, probabilistic: {sampling_percentage: .nan}}
+            line 3: policies[0].probabilistic.sampling_percentage: expected a number, got .nan
+        - {name: x, type: low_confidence, low_confidence: {below: 50, scale: percent, of_arrays: min, per_model_version: {v1.2: 2, v2: high}}}
+            line 3: policies[0].low_confidence.of_arrays: is not supported by this version: attributes that are arrays are counted, not read
+            line 3: policies[0].low_confidence.per_model_version.v2: expected a number, got high
+        - {name: x, type: span_latency, span_latency: {span_name: '[', match: regex, above: 500}}
+        - {name: y, type: span_latency, span_latency: {span_name: '[', match: regex, above: 500ms}}
+            line 3: policies[0].span_latency.above: expected a duration with a unit (ms, s, m, h) such as 30s, got 500
+            line 4: policies[1].span_latency.span_name: "[" is no regular expression: unclosed character class
+    "#]],
+    );
+}
+
+#[test]
+fn policies_within_policies() {
+    let cases = [
+        "- {name: x, type: and, and: {and_sub_policy: []}}",
+        "- {name: x, type: and, and: {sub_policies: []}}",
+        "- {name: x, type: and, and: {and_sub_policy: [{type: and, and: {and_sub_policy: []}}]}}",
+        "- {name: x, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: -1}}, {type: nope}]}}",
+        "- {name: x, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: -1}}]}}",
+        "- {name: x, type: and, and: {and_sub_policy: [{type: drop}]}}",
+    ];
+    check_policies(
+        &cases,
+        &expect![[r#"
+        - {name: x, type: and, and: {and_sub_policy: []}}
+            line 3: policies[0].and.and_sub_policy: must list at least one sub-policy: an empty one would keep every trace
+        - {name: x, type: and, and: {sub_policies: []}}
+            line 3: policies[0].and.sub_policies: unknown key: known here are and_sub_policy
+            line 3: policies[0].and.and_sub_policy: is required, for example `and_sub_policy: [{name: slow, type: latency, latency: {threshold_ms: 500}}]`
+        - {name: x, type: and, and: {and_sub_policy: [{type: and, and: {and_sub_policy: []}}]}}
+            line 3: policies[0].and.and_sub_policy[0].type: and cannot stand within an and: list its policies here
+        - {name: x, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: -1}}, {type: nope}]}}
+            line 3: policies[0].and.and_sub_policy[1].type: nope is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, low_confidence, span_latency
+            line 3: policies[0].and.and_sub_policy[0].latency.threshold_ms: must not be negative, got -1
+        - {name: x, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: -1}}]}}
+            line 3: policies[0].and.and_sub_policy[0].latency.threshold_ms: must not be negative, got -1
+        - {name: x, type: and, and: {and_sub_policy: [{type: drop}]}}
+            line 3: policies[0].and.and_sub_policy[0].type: drop is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, low_confidence, span_latency
+    "#]],
+    );
+}
