@@ -162,10 +162,12 @@ fn a_scattered_header_is_refused_in_a_record_of_many_traces() {
         [vec![0x0a, 0x80 | (content.len() % 128) as u8, (content.len() / 128) as u8], content]
             .concat()
     };
-    let whole = scattered(1);
-    assert_eq!(scanner().scan(&whole).unwrap().chunks.len(), 1);
-    let error = scanner().scan(&scattered(2)).unwrap_err();
+    let mut scanner = scanner();
+    assert_eq!(scanner.scan(&scattered(1)).unwrap().chunks.len(), 1);
+    let error = scanner.scan(&scattered(2)).unwrap_err();
     assert_eq!(error.what, Fault::Scattered);
+    let plain = request([[1; 16], [2; 16]]).encode_to_vec();
+    assert_eq!(scanner.scan(&plain).unwrap().chunks.len(), 2);
 }
 
 fn request(trace_ids: [[u8; 16]; 2]) -> ExportTraceServiceRequest {

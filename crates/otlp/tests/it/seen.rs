@@ -203,8 +203,12 @@ fn attributes_by_prost(attributes: &[KeyValue]) -> Vec<SeenAttribute> {
         .collect()
 }
 
-/// Fails unless every byte that the batch shows is one of the payload.
+/// Fails unless every byte that the batch shows is one of the payload, and every attribute is
+/// someone's.
 pub(crate) fn assert_inside(batch: &Batch<'_>, payload: &[u8]) {
+    let of_resources = batch.resources.iter().map(|resource| resource.attributes.len());
+    let of_spans = batch.spans.iter().map(|span| span.attributes.len());
+    assert_eq!(of_resources.chain(of_spans).sum::<usize>(), batch.attributes.len());
     let payload = payload.as_ptr_range();
     let check = |bytes: &[u8]| {
         let range = bytes.as_ptr_range();
