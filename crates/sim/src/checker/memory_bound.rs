@@ -1,0 +1,50 @@
+//! What a shard holds stays within its bounds, but for one record and what it sets free.
+
+use std::collections::BTreeMap;
+
+use crate::checker::View;
+use crate::event::{Violation, What};
+
+/// The largest record of a world and what is remembered of it: records hold a handful of spans.
+const ONE_RECORD: usize = 48 << 10;
+
+/// Outputs that waited when each worker was last seen.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryBound {
+    outputs: BTreeMap<usize, usize>,
+}
+
+impl MemoryBound {
+    pub(crate) fn check(&mut self, what: &What, view: &View<'_>) -> Result<(), Violation> {
+        let (gauges, limits) = (&view.gauges, &view.plan.limits);
+        let window = gauges.window_bytes + gauges.decision_bytes;
+        if window > limits.memory_bytes {
+            let (bound, open) = (limits.memory_bytes, gauges.traces_open);
+            return exceeded(format!(
+                "window and verdicts take {window} bytes of {bound} with {open} traces open"
+            ));
+        }
+        // A record may set free the whole window, but then there is no window left.
+        let all = window + gauges.epoch_bytes;
+        let bound = limits.memory_bytes + limits.epoch_bytes + ONE_RECORD;
+        if all > bound {
+            return exceeded(format!("window, verdicts, outputs take {all} bytes of {bound}"));
+        }
+        let outputs = self.outputs.insert(view.worker, gauges.epoch_bytes).unwrap_or(0);
+        if outputs >= limits.epoch_bytes && matches!(what, What::Record { .. }) {
+            let bound = limits.epoch_bytes;
+            return exceeded(format!(
+                "a record is handed in on {outputs} bytes of output, {bound} at most"
+            ));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn crashed(&mut self, worker: usize) {
+        self.outputs.remove(&worker);
+    }
+}
+
+fn exceeded(text: String) -> Result<(), Violation> {
+    Err(Violation { invariant: "memory bound", text })
+}

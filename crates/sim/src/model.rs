@@ -1,0 +1,74 @@
+//! The reference: slow, obvious, and sure of all spans at once.
+
+use crate::input::{Input, Span};
+use crate::plan::{Plan, SLOW_ABOVE_MS, UNSURE_BELOW};
+
+/// What the input alone says of each trace.
+#[derive(Debug)]
+pub(crate) struct Truth {
+    /// Some policy wants the trace, given all its spans.
+    pub(crate) keep: Vec<bool>,
+    /// All its spans come before its deadline, wherever a reader starts and however it lags.
+    pub(crate) punctual: Vec<bool>,
+    /// How often each span is in the input.
+    pub(crate) copies: Vec<usize>,
+}
+
+impl Truth {
+    pub(crate) fn new(plan: &Plan, input: &Input) -> Self {
+        let mut copies = vec![0; input.spans.len()];
+        for place in input.logs.iter().flatten().flat_map(|record| record.spans.iter().flatten()) {
+            copies[*place] += 1;
+        }
+        let spans_of = |trace: usize| -> Vec<&Span> {
+            input.traces[trace].spans.iter().map(|place| &input.spans[*place]).collect()
+        };
+        Self {
+            keep: (0..input.traces.len()).map(|trace| keeps(&spans_of(trace))).collect(),
+            punctual: (0..input.traces.len()).map(|t| is_punctual(plan, input, t)).collect(),
+            copies,
+        }
+    }
+}
+
+/// What the policies of [`Plan::policies`] mean.
+pub(crate) fn keeps(spans: &[&Span]) -> bool {
+    let start = spans.iter().map(|span| span.start_ns).min().unwrap_or(0);
+    let end = spans.iter().map(|span| span.end_ns).max().unwrap_or(0);
+    let slow = end.saturating_sub(start) / 1_000_000 > SLOW_ABOVE_MS as u64;
+    let unsure = |span: &&&Span| span.confidence.is_some_and(|value| value < UNSURE_BELOW);
+    slow || spans.iter().any(|span| span.error) || spans.iter().any(|span| unsure(&span))
+}
+
+/// How many stamped records the clock may need until it starts.
+const START: usize = 8;
+
+/// Stream time runs from partition start to partition start through different values; this takes
+/// the lowest that it can have at the trace's first record and the highest just before its last.
+fn is_punctual(plan: &Plan, input: &Input, trace: usize) -> bool {
+    if plan.has_tight_limits() || plan.faults.future > 0 {
+        return false;
+    }
+    let log = &input.logs[input.traces[trace].partition as usize];
+    let holds = |record: &crate::input::Record| {
+        let spans = record.spans.iter().flatten();
+        spans.clone().any(|place| input.spans[*place].trace == trace)
+    };
+    let (Some(first), Some(last)) = (log.iter().position(holds), log.iter().rposition(holds))
+    else {
+        return false;
+    };
+    let before = log[..first].iter().rev().filter_map(|record| record.time).take(START);
+    let after = log[first..].iter().filter_map(|record| record.time).take(START);
+    let Some(lowest) = before.chain(after).min() else { return false };
+    // A clock that is started by an idle proof starts up to the grace behind the records.
+    let lowest = lowest - plan.limits.idle_grace;
+    let stamped = log[..last].iter().filter_map(|record| record.time).max();
+    let proven = log[last].appended - plan.limits.idle_grace;
+    let highest = stamped.map_or(proven, |stamped| stamped.max(proven));
+    let wait = plan.limits.decision_wait_after_root.unwrap_or(plan.limits.decision_wait);
+    highest - lowest < wait.min(plan.limits.decision_wait)
+}
+
+#[cfg(test)]
+mod tests;

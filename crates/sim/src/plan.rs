@@ -1,0 +1,166 @@
+//! What kind of world a seed makes.
+
+use tailsift_policy::{Kind, Latency, LowConfidence, Policy, Scale, StatusCodes};
+use tailsift_sampler::Limits;
+use tailsift_trace::{Millis, StatusCode};
+
+use crate::random::Random;
+
+/// The traces are judged slow above this.
+pub(crate) const SLOW_ABOVE_MS: i64 = 500;
+/// Predictions are judged unsure below this.
+pub(crate) const UNSURE_BELOW: f64 = 0.5;
+
+/// The constants of one world.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What everything is drawn from.
+    pub seed: u64,
+    /// Partitions of the input topic.
+    pub partitions: i32,
+    /// Members of the consumer group.
+    pub workers: usize,
+    /// The shards' limits.
+    pub limits: Limits,
+    /// Time between cuts, ms.
+    pub epoch: Millis,
+    /// Exports are split into records of at most so many bytes.
+    pub message_bytes_max: usize,
+    /// Traces in the input.
+    pub traces: usize,
+    /// The input is produced over so long, ms.
+    pub horizon: Millis,
+    /// Bytes of attribute that a span carries at most beside what matters.
+    pub padding_max: usize,
+    /// How soon workers get round to things.
+    pub pace: Pace,
+    /// What may go wrong.
+    pub faults: Faults,
+}
+
+/// How soon workers get round to things, per mille of their steps.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// To what the group has to say.
+    pub serve: u64,
+    /// To the next move of a commit.
+    pub commit: u64,
+    /// To asking whether a partition has ended.
+    pub ask: u64,
+}
+
+/// How often what goes wrong does: per mille, of scheduler steps or of records.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Faults {
+    /// Workers die and start again.
+    pub crash: u64,
+    /// Workers stand still for a while, and may lose their partitions meanwhile.
+    pub stall: u64,
+    /// Partitions move to another worker.
+    pub rebalance: u64,
+    /// Records that nobody can read.
+    pub poison: u64,
+    /// Records that a producer wrote twice.
+    pub duplicate: u64,
+    /// Spans that come after their trace's deadline.
+    pub late: u64,
+    /// Records without a timestamp.
+    pub unstamped: u64,
+    /// Records stamped far in the future.
+    pub future: u64,
+    /// Offsets that hold no record for a reader (markers, compaction).
+    pub gap: u64,
+}
+
+impl Faults {
+    /// True if nothing makes a partition be read twice.
+    pub fn spare_workers(&self) -> bool {
+        self.crash + self.stall + self.rebalance == 0
+    }
+}
+
+impl Plan {
+    /// The world of a seed.
+    pub fn new(seed: u64) -> Self {
+        let mut random = Random::new(seed);
+        let random = &mut random;
+        let small_memory = random.chance(200);
+        let small_traces = random.chance(150);
+        let decision_wait = Millis::from_secs(random.pick(&[8, 15, 30]));
+        let limits = Limits {
+            decision_wait,
+            decision_wait_after_root: random.chance(200).then_some(Millis(7000)),
+            remember: random.pick(&[decision_wait, Millis::from_secs(600)]),
+            idle_grace: Millis::from_secs(2),
+            memory_bytes: if small_memory { 160 << 10 } else { 64 << 20 },
+            spans_per_trace: if small_traces { 5 } else { 100_000 },
+            bytes_per_trace: if small_traces { 1500 } else { 64 << 20 },
+            epoch_bytes: random.pick(&[8 << 10, 64 << 20]),
+        };
+        Self {
+            seed,
+            partitions: random.pick(&[1, 1, 2, 3, 4]),
+            workers: random.pick(&[1, 1, 2, 3]),
+            limits,
+            epoch: Millis(500),
+            message_bytes_max: random.pick(&[400, 4000, 1_000_000]),
+            traces: random.between(10, 60) as usize,
+            horizon: Millis::from_secs(random.pick(&[20, 60, 120])),
+            padding_max: if small_memory { 6000 } else { random.pick(&[0, 200]) },
+            pace: Pace {
+                serve: random.pick(&[500, 100, 20]),
+                commit: random.pick(&[400, 100, 30]),
+                ask: random.pick(&[100, 30]),
+            },
+            faults: Faults::draw(random),
+        }
+    }
+
+    /// The same world without anything that makes a partition be read twice.
+    pub fn without_crashes(mut self) -> Self {
+        self.faults = Faults { crash: 0, stall: 0, rebalance: 0, ..self.faults };
+        self
+    }
+
+    /// True if traces may be judged before their time for want of room.
+    pub fn has_tight_limits(&self) -> bool {
+        let roomy = Limits::default();
+        self.limits.memory_bytes < 1 << 20 || self.limits.spans_per_trace < roomy.spans_per_trace
+    }
+
+    /// The policies of every world: they only ever find more reason to keep a trace as its spans
+    /// come, so that the whole input says what must be visible.
+    pub fn policies() -> Vec<Policy> {
+        let slow = Latency { threshold_ms: SLOW_ABOVE_MS, upper_threshold_ms: 0 };
+        let unsure = LowConfidence {
+            below: UNSURE_BELOW,
+            per_model_version: Default::default(),
+            scale: Scale::Unit,
+        };
+        vec![
+            Policy::new("errors", Kind::StatusCode(StatusCodes(vec![StatusCode::ERROR]))),
+            Policy::new("slow", Kind::Latency(slow)),
+            Policy::new("unsure", Kind::LowConfidence(unsure)),
+        ]
+    }
+}
+
+impl Faults {
+    fn draw(random: &mut Random) -> Self {
+        let calm = random.chance(350);
+        let mut of_workers = |choices: &[u64]| if calm { 0 } else { random.pick(choices) };
+        let (crash, stall) = (of_workers(&[0, 1, 4]), of_workers(&[0, 0, 2]));
+        let rebalance = of_workers(&[0, 1, 4]);
+        Self {
+            crash,
+            stall,
+            rebalance,
+            poison: random.pick(&[0, 20]),
+            duplicate: random.pick(&[0, 50, 200]),
+            late: random.pick(&[0, 50, 200]),
+            unstamped: random.pick(&[0, 0, 30]),
+            future: random.pick(&[0, 0, 20]),
+            gap: random.pick(&[0, 100]),
+        }
+    }
+}
