@@ -1,1 +1,45 @@
-fn main() {}
+//! Development only: the tools of the trade, as `cargo xtask COMMAND`.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod cluster;
+mod load;
+mod replay;
+mod verify;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "The tools of the trade")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Load(load::Load),
+    Replay(replay::Replay),
+    Verify(verify::Verify),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    run(&cli.command, &mut std::io::stdout().lock()).unwrap_or_else(|error| {
+        // Where even this cannot be written, the exit code is all that is left to say.
+        writeln!(std::io::stderr(), "error: {error:#}").ok();
+        ExitCode::FAILURE
+    })
+}
+
+fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Load(load) => load.run(out).map(|()| ExitCode::SUCCESS),
+        Command::Replay(replay) => replay.run(out).map(|()| ExitCode::SUCCESS),
+        Command::Verify(verify) => verify.run(out),
+    }
+}
+
+#[cfg(test)]
+mod tests;
