@@ -2,7 +2,7 @@
 //!
 //! [`load`] turns YAML into a [`Config`], or into every [`ConfigError`] at once; [`Report`] prints
 //! them. What keys there are, with their types, bounds, defaults and meaning, is one table, from
-//! which the file is checked and read and [`json_schema`], [`reference`] and [`reference_yaml`]
+//! which the file is checked and read and [`json_schema`], [`reference()`] and [`reference_yaml`]
 //! are written.
 //!
 //! ```
