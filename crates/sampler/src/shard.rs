@@ -316,3 +316,6 @@ impl Shard {
 fn memory(partition: &Partition) -> usize {
     partition.window_bytes() + partition.window().decision_bytes()
 }
+
+#[cfg(test)]
+mod tests;
