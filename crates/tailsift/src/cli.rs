@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use tracing::level_filters::LevelFilter;
 
 use crate::demo::DemoArgs;
 use crate::logging::LogFormat;
@@ -67,6 +68,16 @@ Exit codes: 0 all topics are as they should be, 1 some are not, 2 usage or confi
 Example:
   tailsift schema > tailsift.schema.json     for editors: # yaml-language-server: $schema=…")]
     Schema,
+}
+
+impl Command {
+    /// What is logged unless `RUST_LOG` says: a demonstration draws a picture instead.
+    pub(crate) fn log_level(&self) -> LevelFilter {
+        match self {
+            Self::Demo(_) => LevelFilter::WARN,
+            Self::Run(_) | Self::Check(_) | Self::Topics(_) | Self::Schema => LevelFilter::INFO,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -25,12 +25,12 @@ pub(crate) enum LogFormat {
     Json,
 }
 
-/// Starts logging. Once per process. `RUST_LOG` filters; without it, `info` and above.
+/// Starts logging. Once per process. `RUST_LOG` filters; without it, `level` and above.
 ///
 /// # Errors
 /// If `RUST_LOG` is no filter, or logging was started already.
-pub(crate) fn init(format: LogFormat) -> anyhow::Result<()> {
-    let filter = filter(std::env::var(FILTER_VARIABLE).ok().as_deref())?;
+pub(crate) fn init(format: LogFormat, level: LevelFilter) -> anyhow::Result<()> {
+    let filter = filter(std::env::var(FILTER_VARIABLE).ok().as_deref(), level)?;
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let colours = stderr().is_terminal() && !no_colour;
     subscriber(format, filter, colours, stderr)
@@ -45,8 +45,8 @@ pub(crate) fn worker_span(worker: usize) -> tracing::Span {
     tracing::error_span!("worker", worker)
 }
 
-fn filter(text: Option<&str>) -> anyhow::Result<EnvFilter> {
-    let builder = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+fn filter(text: Option<&str>, level: LevelFilter) -> anyhow::Result<EnvFilter> {
+    let builder = EnvFilter::builder().with_default_directive(level.into());
     let text = text.unwrap_or_default();
     builder.parse(text).with_context(|| {
         format!(

@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
-    logging::init(cli.log)?;
+    logging::init(cli.log, cli.command.log_level())?;
     match &cli.command {
         Command::Demo(args) => demo::run(args),
         Command::Run(args) => {

@@ -20,7 +20,8 @@ impl Write for Sink {
 fn written(format: LogFormat, rust_log: Option<&str>, colours: bool) -> String {
     let sink = Sink::default();
     let writer = sink.clone();
-    let subscriber = subscriber(format, filter(rust_log).unwrap(), colours, move || writer.clone());
+    let filter = filter(rust_log, LevelFilter::INFO).unwrap();
+    let subscriber = subscriber(format, filter, colours, move || writer.clone());
     tracing::subscriber::with_default(subscriber, || {
         let _worker = worker_span(7).entered();
         tracing::debug!("quiet");
@@ -66,7 +67,7 @@ fn the_variable_filters_but_the_worker_stays() {
 
 #[test]
 fn a_wrong_filter_is_an_error_with_the_remedy() {
-    let error = filter(Some("tailsift=loud")).unwrap_err();
+    let error = filter(Some("tailsift=loud"), LevelFilter::INFO).unwrap_err();
     assert_eq!(
         error.to_string(),
         "RUST_LOG: expected a level such as debug, or directives such as \
