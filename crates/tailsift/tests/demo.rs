@@ -5,6 +5,9 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use tailsift_kafka::{EmbeddedBroker, Isolation, Reader, partition_fnv1a};
+use tailsift_otlp::read_spans;
+
 /// Far more than it takes to see the first kept trace, and less than the load would last.
 const PATIENCE: Duration = Duration::from_secs(110);
 
@@ -76,4 +79,50 @@ fn an_interrupt_ends_the_load_and_the_check_is_still_made() {
     let [expected, kept, partial, unexpected] = verdict(&stdout);
     assert!(expected > 0);
     assert_eq!((kept, partial, unexpected), (expected, 0, 0), "{stdout}");
+}
+
+#[test]
+fn a_load_alone_goes_to_a_topic() {
+    let broker = EmbeddedBroker::start(1, &[("spans", 4)]).unwrap();
+    let arguments = ["--bootstrap", broker.bootstrap_servers(), "--topic", "spans"];
+    let output =
+        demo(&[&arguments[..], &["--duration", "2s"]].concat()).wait_with_output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{stdout}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(stdout.starts_with("writing to topic spans (4 partitions) at "), "{stdout}");
+
+    let settings = broker.client_settings();
+    let mut reader = Reader::open(&settings, "spans", Isolation::Committed).unwrap();
+    let records = reader.read_all(PATIENCE).unwrap();
+    let mut spans = 0;
+    for record in &records {
+        let read = read_spans(record.value.as_ref().unwrap()).unwrap();
+        let key = String::from_utf8(record.key.clone().unwrap()).unwrap();
+        assert!(read.iter().all(|span| span.trace_id.unwrap().to_string() == key));
+        assert_eq!(record.partition, partition_fnv1a(key.as_bytes(), 4));
+        spans += read.len();
+    }
+    assert!(spans > 100, "{spans}");
+    let digits: String = stdout
+        .lines()
+        .last()
+        .unwrap()
+        .split(" spans written")
+        .next()
+        .unwrap()
+        .chars()
+        .filter(char::is_ascii_digit)
+        .collect();
+    assert_eq!(digits, spans.to_string(), "{stdout}");
+}
+
+#[test]
+fn a_topic_that_is_not_there_is_told() {
+    let broker = EmbeddedBroker::start(1, &[("spans", 1)]).unwrap();
+    let arguments = ["--bootstrap", broker.bootstrap_servers(), "--topic", "missing"];
+    let output = demo(&arguments).wait_with_output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("expected a topic missing at "), "{stderr}");
+    assert!(stderr.contains("tailsift topics"), "{stderr}");
 }
