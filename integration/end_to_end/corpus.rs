@@ -1,0 +1,179 @@
+//! Recorded traces, replayed: what is exported must be what the reference would keep.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use anyhow::{Context as _, ensure};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use prost::Message as _;
+use tailsift_fixture::{
+    IntegrationTest, ReferenceTrace, compare, corpus_path, read_corpus, reference, sort_by_arrival,
+    spans,
+};
+use tailsift_kafka::StoredRecord;
+use tailsift_trace::TraceId;
+
+use crate::rig::{Plan, Policies, Record, Rig, ensure_exact, header};
+
+pub(crate) const TESTS: &[IntegrationTest] = &[
+    ("corpus::keyed_by_trace", || replayed(KEYED).map(drop)),
+    ("corpus::keyed_and_unbatched", || replayed(KEYED_UNBATCHED).map(drop)),
+    ("corpus::a_long_recording", || replayed(LONG).map(drop)),
+    ("corpus::many_traces_in_a_record", || replayed(UNKEYED).map(drop)),
+    ("corpus::straight_from_sdks", || replayed(FROM_SDKS).map(drop)),
+    ("corpus::headers_are_copied_where_they_agree", headers_are_copied_where_they_agree),
+    ("corpus::json_is_judged_as_protobuf", json_is_judged_as_protobuf),
+];
+
+/// A recording, and how to replay it.
+#[derive(Clone, Copy)]
+struct Recording {
+    file: &'static str,
+    partitions: u32,
+    /// Longer than its traces take to arrive.
+    wait: Duration,
+    encoding: &'static str,
+}
+
+const WAIT: Duration = Duration::from_secs(30);
+const KEYED: Recording = Recording {
+    file: "otlp_proto_keyed.bin",
+    partitions: 4,
+    wait: WAIT,
+    encoding: "input.encoding=otlp_proto",
+};
+const KEYED_UNBATCHED: Recording = Recording { file: "otlp_proto_keyed_nobatch.bin", ..KEYED };
+const LONG: Recording =
+    Recording { file: "bulk_otlp_proto_keyed.bin.gz", wait: Duration::from_secs(120), ..KEYED };
+// Without a key the records of a trace would lie on all partitions.
+const UNKEYED: Recording = Recording { file: "otlp_proto_unkeyed.bin", partitions: 1, ..KEYED };
+const FROM_SDKS: Recording = Recording { file: "sdk_raw.bin", ..UNKEYED };
+const WITH_HEADERS: Recording = Recording { file: "otlp_proto_headers.bin", ..UNKEYED };
+const JSON: Recording = Recording {
+    file: "otlp_json_unkeyed.bin",
+    encoding: "input.encoding=otlp_json",
+    ..UNKEYED
+};
+
+/// What came of a replay.
+struct Replayed {
+    records: Vec<Record>,
+    expected: BTreeMap<TraceId, ReferenceTrace>,
+    exports: Vec<StoredRecord>,
+    log: String,
+}
+
+/// Replays a recording in protobuf and compares, span by span and byte by byte.
+fn replayed(recording: Recording) -> anyhow::Result<Replayed> {
+    let (records, exports, log) = replay(recording)?;
+    let values = records.iter().filter_map(|record| record.value.as_deref());
+    let expected = reference(&Policies::Corpus.reference(), values)?;
+    let pairs = exports.iter().map(crate::rig::key_and_value);
+    ensure_exact(compare(&expected, pairs), &log)?;
+    ensure_some_are_dropped(&expected)?;
+    ensure_headers_tell(&expected, &exports)?;
+    Ok(Replayed { records, expected, exports, log })
+}
+
+fn replay(recording: Recording) -> anyhow::Result<(Vec<Record>, Vec<StoredRecord>, String)> {
+    let Recording { file, partitions, wait, encoding } = recording;
+    let policies = Policies::Corpus;
+    let rig = Rig::new(Plan { partitions, decision_wait: wait, policies, ..Plan::default() })?;
+    let records = recorded(file, partitions, rig.end_ms())?;
+    rig.produce(&records)?;
+    let logged = rig.run_until_idle(&[&["--set", encoding]])?;
+    ensure!(rig.committed()? == rig.input_ends()?, "something was left undecided");
+    Ok((records, rig.exports()?, logged.0))
+}
+
+/// The records of a file in the order and at the pace of their arrival, ending at `end_ms`.
+fn recorded(file: &str, partitions: u32, end_ms: i64) -> anyhow::Result<Vec<Record>> {
+    let mut records = read_corpus(&corpus_path(file))?;
+    sort_by_arrival(&mut records);
+    let last = records.last().context("the recording is empty")?.timestamp_ms;
+    let moved = records.into_iter().map(|mut record| {
+        record.timestamp_ms += end_ms - last;
+        Record::recorded(record, partitions)
+    });
+    Ok(moved.collect())
+}
+
+fn ensure_some_are_dropped(expected: &BTreeMap<TraceId, ReferenceTrace>) -> anyhow::Result<()> {
+    ensure!(expected.values().any(|trace| trace.keep.is_empty()), "every trace was to be kept");
+    Ok(())
+}
+
+/// Every record names the policy that decided (the first that wants the trace), why the trace
+/// stopped waiting, and the configuration.
+fn ensure_headers_tell(
+    expected: &BTreeMap<TraceId, ReferenceTrace>,
+    exports: &[StoredRecord],
+) -> anyhow::Result<()> {
+    let policies = Policies::Corpus.reference();
+    let mut configs = BTreeSet::new();
+    for export in exports {
+        let id = trace_id(export)?;
+        let keep = &expected.get(&id).context("an unknown trace")?.keep;
+        let first = policies.iter().find(|policy| keep.contains(&policy.name));
+        ensure!(header(export, "tailsift.policy") == first.map(|policy| &*policy.name), "{id}");
+        ensure!(header(export, "tailsift.close_reason") == Some("decision_wait"), "{id}");
+        ensure!(header(export, "tailsift.partial").is_none(), "{id}");
+        configs.insert(header(export, "tailsift.config").unwrap_or_default());
+    }
+    ensure!(configs.len() == 1 && !configs.contains(""), "{configs:?}");
+    Ok(())
+}
+
+fn headers_are_copied_where_they_agree() -> anyhow::Result<()> {
+    let Replayed { records, expected, exports, log } = replayed(WITH_HEADERS)?;
+    let mut by_trace: BTreeMap<TraceId, BTreeSet<&[(String, Vec<u8>)]>> = BTreeMap::new();
+    for record in &records {
+        for span in spans(record.value.as_deref().unwrap_or_default())? {
+            let id = span.trace_id.context("a span without a trace")?;
+            by_trace.entry(id).or_default().insert(&record.headers);
+        }
+    }
+    let mut copied = 0;
+    for export in &exports {
+        let id = trace_id(export)?;
+        let others = export.headers.iter().filter(|(name, _)| !name.starts_with("tailsift."));
+        let others: Vec<_> =
+            others.map(|(name, value)| (name.clone(), value.clone().unwrap_or_default())).collect();
+        let came = &by_trace[&id];
+        let agreed = came.first().filter(|_| came.len() == 1).copied().unwrap_or_default();
+        ensure!(others == agreed, "{id}: expected {agreed:?}, got {others:?}\n{log}");
+        copied += usize::from(others.iter().any(|(name, _)| name == "x-tenant-id"));
+    }
+    let differing = expected
+        .iter()
+        .filter(|(id, trace)| !trace.keep.is_empty() && by_trace[id].len() > 1)
+        .count();
+    ensure!(copied > 0 && differing > 0, "{copied} copied, {differing} differing");
+    Ok(())
+}
+
+/// The recording in JSON holds the very spans of one in protobuf. Their encodings differ in the
+/// order of fields, so both sides are encoded anew before they are compared.
+fn json_is_judged_as_protobuf() -> anyhow::Result<()> {
+    let (_, exports, log) = replay(JSON)?;
+    let protobuf = recorded(KEYED_UNBATCHED.file, 1, 0)?;
+    let values: anyhow::Result<Vec<_>> =
+        protobuf.iter().map(|record| encoded_anew(record.value.as_deref())).collect();
+    let expected = reference(&Policies::Corpus.reference(), values?.iter().map(Vec::as_slice))?;
+    let values: anyhow::Result<Vec<_>> =
+        exports.iter().map(|export| encoded_anew(export.value.as_deref())).collect();
+    let values = values?;
+    let keys = exports.iter().map(|export| export.key.as_deref());
+    ensure_exact(compare(&expected, keys.zip(values.iter().map(Vec::as_slice))), &log)?;
+    ensure_some_are_dropped(&expected)?;
+    ensure_headers_tell(&expected, &exports)
+}
+
+fn encoded_anew(value: Option<&[u8]>) -> anyhow::Result<Vec<u8>> {
+    Ok(ExportTraceServiceRequest::decode(value.unwrap_or_default())?.encode_to_vec())
+}
+
+fn trace_id(export: &StoredRecord) -> anyhow::Result<TraceId> {
+    let key = export.key.as_deref().context("an export without a key")?;
+    Ok(std::str::from_utf8(key)?.parse()?)
+}

@@ -1,0 +1,202 @@
+//! Processes that stop, are killed and go on: nothing is lost, and what may repeat is known.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::{Context as _, ensure};
+use tailsift_fixture::{
+    Comparison, IntegrationTest, LoadShape, LoadSpec, ReferenceTrace, Tailsift, spans,
+};
+use tailsift_trace::TraceId;
+
+use crate::rig::{
+    HOLDING, Logged, Plan, Policies, Record, Rig, ensure_exact, finished, log_tail,
+};
+
+pub(crate) const TESTS: &[IntegrationTest] = &[
+    ("lifecycle::a_run_is_exact", || plain_run(&[])),
+    ("lifecycle::a_run_at_least_once_is_exact_if_nothing_fails", || plain_run(AT_LEAST_ONCE)),
+    ("lifecycle::two_workers_share_sixteen_partitions", two_workers_share_sixteen_partitions),
+    ("lifecycle::killed_processes_lose_and_repeat_no_whole_records", || {
+        ensure_exact(killed_again_and_again(LoadShape::Bulk, &[])?, "")
+    }),
+    ("lifecycle::killed_processes_lose_no_scattered_traces", || {
+        ensure_complete(killed_again_and_again(LoadShape::Keyed, &[])?)
+    }),
+    ("lifecycle::killed_at_least_once_loses_nothing", || {
+        ensure_complete(killed_again_and_again(LoadShape::Keyed, AT_LEAST_ONCE)?)
+    }),
+    ("lifecycle::an_open_transaction_ends_with_its_process", an_open_transaction_ends),
+    ("lifecycle::sigterm_commits_what_is_decided", sigterm_commits_what_is_decided),
+    ("lifecycle::sigterm_leaves_the_rest_to_the_next_owner", sigterm_leaves_the_rest),
+];
+
+const AT_LEAST_ONCE: &[&str] = &["--set", "delivery=at_least_once"];
+const INSTANCE: &[&str] = &["--set", "instance=one"];
+
+/// A load of fifteen seconds, a decision wait of two: at every point of it some traces are decided
+/// and some are not.
+pub(crate) struct Load {
+    pub(crate) records: Vec<Record>,
+    pub(crate) expected: BTreeMap<TraceId, ReferenceTrace>,
+}
+
+impl Load {
+    pub(crate) fn new(rig: &Rig, shape: LoadShape, traces: u32) -> anyhow::Result<Self> {
+        let spec = LoadSpec {
+            traces,
+            shape,
+            seed: 7,
+            partitions: rig.plan.partitions,
+            spans_per_second: traces * 12 / 15,
+            end_ms: rig.end_ms(),
+        };
+        let expected = spec.judged(&rig.plan.policies.reference())?;
+        Ok(Self { records: spec.records().map(Record::from).collect(), expected })
+    }
+
+    /// The load in so many successive parts.
+    fn parts(&self, count: usize) -> std::slice::Chunks<'_, Record> {
+        self.records.chunks(self.records.len().div_ceil(count).max(1))
+    }
+}
+
+fn plain_run(arguments: &[&str]) -> anyhow::Result<()> {
+    let rig = Rig::new(Plan::default())?;
+    let load = Load::new(&rig, LoadShape::Keyed, 3000)?;
+    rig.produce(&load.records)?;
+    let logged = rig.run_until_idle(&[arguments])?;
+    ensure_exact(rig.compare(&load.expected)?, &logged.0)?;
+    ensure!(rig.committed()? == rig.input_ends()?, "{}", log_tail(&logged.0));
+    let kept = logged.number("stopped", "kept_traces")?;
+    let dropped = logged.number("stopped", "dropped_traces")?;
+    ensure!(kept == load.expected.len() as u64 && kept + dropped == 3000, "{kept} + {dropped}");
+    ensure!(logged.number("stopped", "spans")? == 36_000, "{}", log_tail(&logged.0));
+    Ok(())
+}
+
+fn two_workers_share_sixteen_partitions() -> anyhow::Result<()> {
+    let rig = Rig::new(Plan { partitions: 16, ..Plan::default() })?;
+    let load = Load::new(&rig, LoadShape::Bulk, 3000)?;
+    rig.produce(&load.records)?;
+    let logged = rig.run_until_idle(&[&["--set", "workers=2"]])?;
+    ensure_exact(rig.compare(&load.expected)?, &logged.0)?;
+    let assigned = |worker| {
+        let lines = logged.0.lines().filter(|line| line.contains("\"assigned\""));
+        lines.filter(|line| line.contains(&format!("\"worker\":{worker}"))).count()
+    };
+    ensure!(assigned(0) > 0 && assigned(1) > 0, "{} and {}", assigned(0), assigned(1));
+    Ok(())
+}
+
+/// Starts a process on each of three parts of a load, kills it as soon as it exports something,
+/// and lets a last one finish.
+///
+/// Records that hold whole traces are read again only if none of their traces were decided, so
+/// nothing repeats. Of a trace that is scattered over records, those beyond the committed offset
+/// are read again after its verdict, and are judged anew: they repeat, and nothing else does.
+fn killed_again_and_again(
+    shape: LoadShape,
+    arguments: &[&str],
+) -> anyhow::Result<Comparison> {
+    let rig = Rig::new(Plan::default())?;
+    let load = Load::new(&rig, shape, 3000)?;
+    for part in load.parts(3) {
+        rig.produce(part)?;
+        let before = rig.visible()?;
+        let mut child = rig.run(&[HOLDING, INSTANCE, arguments])?;
+        rig.wait_for_exports_beyond(before, &mut child)?;
+        child.kill9()?;
+    }
+    rig.run_until_idle(&[INSTANCE, arguments])?;
+    rig.compare(&load.expected)
+}
+
+fn ensure_complete(comparison: Comparison) -> anyhow::Result<()> {
+    ensure_complete_with(comparison, "")
+}
+
+pub(crate) fn ensure_complete_with(
+    comparison: Comparison,
+    log: &str,
+) -> anyhow::Result<()> {
+    ensure!(comparison.expected > 0, "nothing was to be kept: the test proves nothing");
+    ensure!(comparison.is_exact_but_for_repeats(), "{comparison:?}\n{}", log_tail(log));
+    Ok(())
+}
+
+fn an_open_transaction_ends() -> anyhow::Result<()> {
+    let rig = Rig::new(Plan { policies: Policies::Everything, ..Plan::default() })?;
+    let load = Load::new(&rig, LoadShape::Bulk, 6000)?;
+    rig.produce(&load.records)?;
+    let mut child = rig.run(&[INSTANCE])?;
+    let open = rig.wait_for_open_transaction();
+    child.kill9()?;
+    open.with_context(|| log_tail(&child.stderr()))?;
+    let logged = rig.run_until_idle(&[INSTANCE])?;
+    ensure_exact(rig.compare(&load.expected)?, &logged.0)
+}
+
+/// Runs on the first half of a load, and stops it after its first exports.
+fn stopped_half_way(rig: &Rig, load: &Load) -> anyhow::Result<Logged> {
+    let part = load.parts(2).next().context("an empty load")?;
+    rig.produce(part)?;
+    let mut child: Tailsift = rig.run(&[HOLDING])?;
+    rig.wait_for_exports_beyond(0, &mut child)?;
+    child.sigterm()?;
+    finished(child)
+}
+
+fn sigterm_commits_what_is_decided() -> anyhow::Result<()> {
+    let rig = Rig::new(Plan::default())?;
+    let load = Load::new(&rig, LoadShape::Bulk, 3000)?;
+    let logged = stopped_half_way(&rig, &load)?;
+    let comparison = rig.compare(&load.expected)?;
+    let kept = logged.number("stopped", "kept_traces")?;
+    let whole = Comparison {
+        expected: comparison.expected,
+        missing: comparison.expected - kept,
+        complete: kept,
+        ..Default::default()
+    };
+    ensure!(comparison == whole && kept > 0, "{comparison:?}\n{}", log_tail(&logged.0));
+    let decided = kept + logged.number("stopped", "dropped_traces")?;
+    ensure!(decided < 1500, "undecided traces were judged for the stop");
+    // Offsets went with the exports: below them nothing is undecided, above them everything.
+    let read: i64 = rig.committed()?.iter().sum();
+    ensure!(read * 20 == i64::try_from(decided)?, "{read} records, {decided} decided traces");
+
+    let second = load.parts(2).nth(1).context("one half only")?;
+    rig.produce(second)?;
+    let logged = rig.run_until_idle(&[])?;
+    ensure_exact(rig.compare(&load.expected)?, &logged.0)
+}
+
+fn sigterm_leaves_the_rest() -> anyhow::Result<()> {
+    let rig = Rig::new(Plan::default())?;
+    let load = Load::new(&rig, LoadShape::Keyed, 3000)?;
+    stopped_half_way(&rig, &load)?;
+    let across = traces_across(&load, &rig.committed()?)?;
+    let second = load.parts(2).nth(1).context("one half only")?;
+    rig.produce(second)?;
+    let logged = rig.run_until_idle(&[])?;
+    let comparison = rig.compare(&load.expected)?;
+    ensure_complete_with(comparison, &logged.0)?;
+    let across = across.iter().filter(|id| load.expected.contains_key(*id)).count() as u64;
+    ensure!(comparison.repeated <= across, "{comparison:?}, {across} traces lie across");
+    Ok(())
+}
+
+/// Traces with records on both sides of the committed offsets: if they are decided, their later
+/// records are read again.
+fn traces_across(load: &Load, committed: &[i64]) -> anyhow::Result<BTreeSet<TraceId>> {
+    let mut next = vec![0; committed.len()];
+    let (mut below, mut above) = (BTreeSet::new(), BTreeSet::new());
+    for record in &load.records {
+        let partition = usize::try_from(record.partition)?;
+        let side = if next[partition] < committed[partition] { &mut below } else { &mut above };
+        next[partition] += 1;
+        let found = spans(record.value.as_deref().unwrap_or_default())?;
+        side.extend(found.iter().filter_map(|span| span.trace_id));
+    }
+    Ok(below.intersection(&above).copied().collect())
+}

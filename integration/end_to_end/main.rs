@@ -1,0 +1,29 @@
+//! The `tailsift` binary from end to end, on a real Kafka.
+
+mod broker_faults;
+mod corpus;
+mod lifecycle;
+mod membership;
+mod payload;
+mod records;
+mod refusals;
+mod rig;
+mod surface;
+
+use std::process::ExitCode;
+
+use tailsift_fixture::integration_main;
+
+fn main() -> ExitCode {
+    // Tests that need a broker of their own, and take the longest, come first.
+    let suites = [
+        broker_faults::TESTS,
+        refusals::TESTS,
+        corpus::TESTS,
+        lifecycle::TESTS,
+        membership::TESTS,
+        records::TESTS,
+        surface::TESTS,
+    ];
+    integration_main(suites.concat())
+}

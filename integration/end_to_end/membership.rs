@@ -1,0 +1,96 @@
+//! Several processes of one group.
+
+use anyhow::{Context as _, ensure};
+use tailsift_fixture::{IntegrationTest, LoadShape, Tailsift, eventually};
+
+use crate::lifecycle::{Load, ensure_complete_with};
+use crate::rig::{
+    HOLDING, PATIENCE, Plan, Rig, UNTIL_IDLE, ensure_exact, finished, log_tail,
+};
+
+pub(crate) const TESTS: &[IntegrationTest] = &[
+    ("membership::a_second_process_takes_its_share_of_whole_records", || {
+        a_second_process_takes_its_share(LoadShape::Bulk)
+    }),
+    ("membership::a_second_process_takes_its_share_of_scattered_traces", || {
+        a_second_process_takes_its_share(LoadShape::Keyed)
+    }),
+    ("membership::a_killed_members_partitions_go_to_the_others", a_killed_members_partitions),
+    ("membership::who_owns_nothing_stops_when_the_group_is_done", who_owns_nothing_stops),
+];
+
+/// Waits until a process has partitions.
+fn wait_until_assigned(child: &mut Tailsift) -> anyhow::Result<()> {
+    child.wait_for_stderr("it has partitions", PATIENCE, |log| log.contains("\"assigned\""))
+}
+
+/// A second process joins in the middle of a load, then the first one leaves, then a third
+/// finishes: a hand-over loses nothing, and repeats nothing but late parts of decided traces.
+fn a_second_process_takes_its_share(shape: LoadShape) -> anyhow::Result<()> {
+    let rig = Rig::new(Plan { partitions: 16, ..Plan::default() })?;
+    let load = Load::new(&rig, shape, 3000)?;
+    let third = load.records.len().div_ceil(3);
+    let mut parts = load.records.chunks(third);
+    let mut next_part = || parts.next().context("a load too small");
+
+    rig.produce(next_part()?)?;
+    let mut first = rig.run(&[HOLDING])?;
+    rig.wait_for_exports_beyond(0, &mut first)?;
+    let mut second = rig.run(&[HOLDING])?;
+    wait_until_assigned(&mut second)?;
+
+    let before = rig.visible()?;
+    rig.produce(next_part()?)?;
+    rig.wait_for_exports_beyond(before, &mut second)?;
+    first.sigterm()?;
+    let first = finished(first)?;
+    rig.produce(next_part()?)?;
+    second.sigterm()?;
+    let second = finished(second)?;
+    ensure!(first.number("stopped", "records")? > 0 && second.number("stopped", "records")? > 0);
+
+    let last = rig.run_until_idle(&[])?;
+    let comparison = rig.compare(&load.expected)?;
+    match shape {
+        LoadShape::Bulk => ensure_exact(comparison, &last.0),
+        LoadShape::Keyed => ensure_complete_with(comparison, &last.0),
+    }
+}
+
+fn a_killed_members_partitions() -> anyhow::Result<()> {
+    let rig = Rig::new(Plan { partitions: 16, ..Plan::default() })?;
+    let load = Load::new(&rig, LoadShape::Bulk, 3000)?;
+    let (early, late) = load.records.split_at(load.records.len() / 2);
+    let mut first = rig.run(&[HOLDING])?;
+    wait_until_assigned(&mut first)?;
+    let mut second = rig.run(&[])?;
+    wait_until_assigned(&mut second)?;
+    rig.produce(early)?;
+    rig.wait_for_exports_beyond(0, &mut first)?;
+    first.kill9()?;
+    rig.produce(late)?;
+    let all_is_committed = || Ok((rig.committed()? == rig.input_ends()?).then_some(()));
+    eventually("the other process finishes alone", PATIENCE, all_is_committed)
+        .with_context(|| log_tail(&second.stderr()))?;
+    second.sigterm()?;
+    ensure_exact(rig.compare(&load.expected)?, &finished(second)?.0)
+}
+
+fn who_owns_nothing_stops() -> anyhow::Result<()> {
+    let rig = Rig::new(Plan { partitions: 1, ..Plan::default() })?;
+    let load = Load::new(&rig, LoadShape::Bulk, 1000)?;
+    let mut owner = rig.run(&[])?;
+    wait_until_assigned(&mut owner)?;
+    let mut idle = rig.run(&[UNTIL_IDLE])?;
+    idle.wait_for_stderr("it is in the group", PATIENCE, |log| {
+        log.contains("given by the group")
+    })?;
+    rig.produce(&load.records)?;
+    let logged = finished(idle)?;
+    ensure!(rig.committed()? == rig.input_ends()?, "{}", log_tail(&logged.0));
+    ensure!(logged.number("stopped", "records")? == 0, "{}", log_tail(&logged.0));
+    ensure_exact(rig.compare(&load.expected)?, &owner.stderr())?;
+    owner.sigterm()?;
+    finished(owner)?;
+    Ok(())
+}
