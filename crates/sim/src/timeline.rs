@@ -27,7 +27,7 @@ const LEGEND: &str = "\
 legend   A a     a trace, named by a letter; upper case: it must be visible whole, whatever breaks
          read    a record was handed to the shard: its spans' traces, its timestamp against now
          keep    a trace was judged, for a reason, by a policy, on so many spans
-         idle    a proof that a partition was read to its end moved its stream time
+         idle    a proof that a partition was read to its end; shown if a trace was judged for it
          cut     an epoch: per partition what it commits, what was read, what it exports (+ late)
          commit  the broker took the epoch: exports and offsets are visible at once
          ack     the worker knows";
@@ -175,12 +175,16 @@ impl<'a> Timeline<'a> {
 impl fmt::Display for Timeline<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.header(f)?;
-        for event in &self.outcome.events {
-            self.line(event, f)?;
+        let events = &self.outcome.events;
+        for (place, event) in events.iter().enumerate() {
+            let next = events.get(place + 1).map(|next| &next.what);
+            let idle = matches!(event.what, What::Idle { .. });
+            if !idle || matches!(next, Some(What::Judged(_))) {
+                self.line(event, f)?;
+            }
         }
-        let count = |wanted: fn(&What) -> bool| {
-            self.outcome.events.iter().filter(|event| wanted(&event.what)).count()
-        };
+        let count =
+            |wanted: fn(&What) -> bool| events.iter().filter(|event| wanted(&event.what)).count();
         writeln!(
             f,
             "\n{} records read of {}, {} traces judged, {} commits, {} crashes",

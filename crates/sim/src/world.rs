@@ -33,6 +33,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// How many verdicts there were, replays included.
+    pub fn traces_judged(&self) -> usize {
+        self.events.iter().filter(|event| matches!(event.what, What::Judged(_))).count()
+    }
+
     /// The trace of a span.
     pub fn trace_of(&self, span: usize) -> Option<usize> {
         self.traces.get(span).copied()
@@ -145,16 +150,16 @@ impl World {
                 }
             }
         }
-        if self.random.chance(faults.stall) {
+        let wall = self.broker.wall;
+        if self.random.chance(faults.stall) && self.workers[some].stalled_until <= wall {
             witness.note(some, What::Stalled, &self.broker);
-            let until = self.broker.wall + Millis(self.random.between(500, 20_000));
-            self.workers[some].stalled_until = until;
+            self.workers[some].stalled_until = wall + Millis(self.random.between(500, 20_000));
         }
         if self.random.chance(faults.rebalance) {
             let partition = self.random.below(self.broker.input.logs.len()) as i32;
             let owner = self.broker.owner(partition).map(|owner| owner.worker);
-            let stalled = owner.is_some_and(|id| self.workers[id].stalled_until > self.broker.wall);
-            let kicked = stalled || self.random.chance(300);
+            let stalled = owner.is_some_and(|id| self.workers[id].stalled_until > wall);
+            let kicked = stalled || owner == Some(some) || self.random.chance(300);
             let what = What::Moving { partition, to: some, kicked };
             witness.note(owner.unwrap_or(some), what, &self.broker);
             if kicked {
