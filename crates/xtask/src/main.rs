@@ -5,9 +5,16 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod bench;
+mod check;
 mod cluster;
+mod generate;
 mod load;
 mod replay;
+mod repository;
+mod sim;
+#[cfg(test)]
+mod tidy;
 mod verify;
 
 #[derive(Parser)]
@@ -19,8 +26,13 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Bench(bench::Bench),
+    Check(check::Check),
+    #[command(name = "gen")]
+    Generate(generate::Generate),
     Load(load::Load),
     Replay(replay::Replay),
+    Sim(sim::Sim),
     Verify(verify::Verify),
 }
 
@@ -35,8 +47,12 @@ fn main() -> ExitCode {
 
 fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Bench(bench) => bench.run().map(|()| ExitCode::SUCCESS),
+        Command::Check(check) => check.run(out),
+        Command::Generate(generate) => generate.run(out).map(|()| ExitCode::SUCCESS),
         Command::Load(load) => load.run(out).map(|()| ExitCode::SUCCESS),
         Command::Replay(replay) => replay.run(out).map(|()| ExitCode::SUCCESS),
+        Command::Sim(sim) => sim.run(out),
         Command::Verify(verify) => verify.run(out),
     }
 }
