@@ -69,6 +69,8 @@ impl Outlet {
         Some(show(&truth.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
+    /// Tells if writing has failed so far.
+    ///
     /// # Errors
     /// If a record could not be handed to the broker's client.
     pub(super) fn check(&self) -> anyhow::Result<()> {

@@ -86,8 +86,10 @@ impl Session {
         runtime.block_on(async { timeout(FRAME, &mut self.users).await.is_err() })
     }
 
+    /// Tells if writing has failed so far.
+    ///
     /// # Errors
-    /// If the broker did not take a record.
+    /// If a record could not be handed to the broker's client.
     pub(super) fn check(&self) -> anyhow::Result<()> {
         self.outlet.check()
     }
