@@ -132,12 +132,8 @@ impl Broker {
             return Err(refused);
         }
         for (part, _) in parts {
-            let offset = match self.mutation {
-                Some(Mutation::CommitNextOffset) => part.next_offset,
-                Some(_) | None => part.commit_offset,
-            };
             if self.mutation != Some(Mutation::ForgetOffsets) {
-                self.committed.insert(part.partition, offset);
+                self.committed.insert(part.partition, part.commit_offset);
             }
             for letter in &part.dead_letters {
                 *self.dead_letters.entry((part.partition, letter.offset)).or_default() += 1;
@@ -147,7 +143,6 @@ impl Broker {
         match self.mutation {
             Some(Mutation::DropExport) => drop(exports.pop()),
             Some(Mutation::RepeatExport) => exports.extend(exports.last().copied()),
-            Some(Mutation::DropLateExports) => exports.retain(|export| !export.late),
             Some(_) | None => {}
         }
         for export in exports {

@@ -11,8 +11,8 @@ pub enum Mutation {
     DropExport,
     /// The last export of a commit is there twice.
     RepeatExport,
-    /// Late spans of kept traces are lost.
-    DropLateExports,
+    /// Late spans of kept traces are left out of the cut.
+    LoseLateSpans,
     /// A byte of an exported span changes.
     FlipByte,
     /// Commits of a member that lost its partition are accepted.
@@ -54,7 +54,7 @@ impl Mutation {
         Self::ForgetOffsets,
         Self::DropExport,
         Self::RepeatExport,
-        Self::DropLateExports,
+        Self::LoseLateSpans,
         Self::FlipByte,
         Self::AcceptStrangers,
         Self::StartAtEnd,
@@ -78,12 +78,10 @@ impl Mutation {
             Self::CommitNextOffset | Self::ForgetOffsets | Self::AcceptStrangers => {
                 &["commit order"]
             }
-            Self::DropExport | Self::RepeatExport | Self::DropLateExports | Self::FlipByte => {
-                &["intact"]
-            }
+            Self::DropExport | Self::RepeatExport | Self::FlipByte => &["intact"],
             Self::StartAtEnd => &["no loss", "commit order"],
             Self::SkipRecord => &["no loss", "liveness"],
-            Self::FalseIdleProof | Self::DropDeadLetters => &["no loss"],
+            Self::FalseIdleProof | Self::DropDeadLetters | Self::LoseLateSpans => &["no loss"],
             Self::RepeatRecord | Self::KeepAll | Self::ForgetPolicy => &["verdict"],
             Self::HalfTheWait | Self::TwiceTheWait | Self::WallAhead => &["clock"],
             Self::MemoryUnbounded | Self::IgnoreCongestion => &["memory bound"],

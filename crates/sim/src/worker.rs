@@ -208,7 +208,14 @@ impl Worker {
     }
 
     fn cut(&mut self, broker: &Broker, witness: &mut Witness) -> Result<bool, Violation> {
-        let Some(epoch) = self.shard.poll_epoch() else { return Ok(false) };
+        let Some(mut epoch) = self.shard.poll_epoch() else { return Ok(false) };
+        for part in &mut epoch.parts {
+            match self.mutation {
+                Some(Mutation::CommitNextOffset) => part.commit_offset = part.next_offset,
+                Some(Mutation::LoseLateSpans) => part.exports.retain(|export| !export.late),
+                Some(_) | None => {}
+            }
+        }
         let what = What::Cut(witness.parts(&epoch.parts, &broker.input)?);
         self.in_flight = Some(InFlight { epoch, taken: false });
         self.tell(what, broker, witness)?;
