@@ -20,17 +20,17 @@ fn demo(arguments: &[&str]) -> Child {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap()
+        .expect("the binary was built for this test")
 }
 
 /// The numbers of the last line: `expected N, kept N, partial 0, unexpected 0`.
 fn verdict(stdout: &str) -> [u64; 4] {
-    let line = stdout.lines().last().unwrap();
+    let line = stdout.lines().last().expect("it says something");
     let words = ["expected ", "kept ", "partial ", "unexpected "];
     words.map(|word| {
         let (_, rest) = line.split_once(word).unwrap_or_else(|| panic!("{word:?} in {line:?}"));
         let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse().unwrap()
+        digits.parse().expect("a number follows")
     })
 }
 

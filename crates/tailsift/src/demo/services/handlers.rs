@@ -129,7 +129,9 @@ pub(super) async fn model(
         return answered(&step, StatusCode::INTERNAL_SERVER_ERROR, "inference failed");
     }
     let cold = dice.chance(MODEL_COLD);
-    predict.set("accelerator.cold", cold);
+    if cold {
+        predict.set("accelerator.cold", true);
+    }
     let milliseconds = if cold { dice.between(520.0, 750.0) } else { dice.skewed(20.0, 80.0) };
     work(milliseconds).await;
     predict.set("inference_latency", rounded(milliseconds));
