@@ -199,7 +199,7 @@ fn on_host(service: &Value, file: &str) -> Option<std::path::PathBuf> {
 
 /// Loads a file as it is without any variable set.
 fn load(path: &Path) -> tailsift_config::Config {
-    let text = std::fs::read_to_string(path).unwrap();
+    let text = std::fs::read_to_string(path).expect("it was found to exist");
     let no_file = |_: &Path| Err(std::io::ErrorKind::NotFound.into());
     tailsift_config::load(&text, &[], &|_| None, &no_file).unwrap_or_else(|errors| {
         panic!("{}:\n{}", path.display(), tailsift_config::Report(&errors))
@@ -298,9 +298,9 @@ fn the_image_is_built_from_what_is_there() {
     assert_eq!(copied, sent, "what is sent to the builder is what is copied");
     assert!(sent.iter().all(|path| root().join(path).exists()), "{sent:?}");
 
-    let user = of("USER").last().expect("a user");
+    let user = of("USER").next_back().expect("a user");
     assert!(!user[1].starts_with("0") && !user[1].starts_with("root"), "{user:?}");
-    let entry = of("ENTRYPOINT").last().expect("an entry point");
+    let entry = of("ENTRYPOINT").next_back().expect("an entry point");
     assert_eq!(entry[1], "[\"tailsift\"]");
     let build = file.contains("cargo build --locked --release --package tailsift");
     assert!(build, "the image holds a locked release build");

@@ -65,13 +65,14 @@ fn words_of_the_tree() -> BTreeSet<String> {
 
 fn add_words(path: &Path, depth: usize, words: &mut BTreeSet<String>) {
     if path.is_dir() && depth > 0 {
-        for entry in std::fs::read_dir(path).unwrap() {
-            add_words(&entry.unwrap().path(), depth - 1, words);
+        let entries = std::fs::read_dir(path).expect("the tree can be read");
+        for entry in entries {
+            add_words(&entry.expect("the tree can be read").path(), depth - 1, words);
         }
     }
     let is_read = ["rs", "toml", "yaml", "md"].map(std::ffi::OsStr::new);
     if path.is_file() && path.extension().is_some_and(|end| is_read.contains(&end)) {
-        let text = std::fs::read_to_string(path).unwrap();
+        let text = std::fs::read_to_string(path).expect("the tree can be read");
         let split = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         words.extend(split.map(str::to_owned));
     }
