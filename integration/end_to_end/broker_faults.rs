@@ -10,18 +10,22 @@ use crate::rig::{PATIENCE, Plan, Policies, Rig, UNTIL_IDLE, ensure_exact, finish
 
 pub(crate) const TESTS: &[IntegrationTest] = &[
     ("broker_faults::a_hung_broker_outlives_the_transaction", a_hung_broker),
+    ("broker_faults::a_process_outlives_its_transaction", a_process_outlives_its_transaction),
     ("broker_faults::a_crashed_broker_comes_back", a_crashed_broker_comes_back),
 ];
 
-/// Keeps all of a load, so that transactions are large and often open.
-fn rig(broker: &KafkaBroker) -> anyhow::Result<(Rig, Load)> {
-    let plan = Plan {
+/// Keeps all of a load, so that transactions are large and often open; who is silent for a while
+/// stays a member.
+fn plan() -> Plan {
+    Plan {
         policies: Policies::Everything,
-        // A member that is silent for as long as the broker is stays a member.
         session_timeout: Duration::from_secs(45),
         ..Plan::default()
-    };
-    let rig = Rig::without_topics(broker.client_settings(), plan)?;
+    }
+}
+
+fn rig(broker: &KafkaBroker) -> anyhow::Result<(Rig, Load)> {
+    let rig = Rig::without_topics(broker.client_settings(), plan())?;
     rig.make_topics()?;
     let load = Load::new(&rig, LoadShape::Bulk, 20_000)?;
     Ok((rig, load))
@@ -45,8 +49,7 @@ fn a_crashed_broker_comes_back() -> anyhow::Result<()> {
     ensure_exact(rig.compare(&load.expected)?, &logged.0)
 }
 
-/// The broker answers nothing for longer than it keeps a transaction open, and then has to end
-/// this one: the process makes a new producer and finds out what became of the epoch.
+/// The broker answers nothing for longer than records may take and transactions may stay open.
 fn a_hung_broker() -> anyhow::Result<()> {
     const HUNG_FOR: Duration = Duration::from_secs(20);
     let broker = KafkaBroker::start("hanging")?;
@@ -60,7 +63,32 @@ fn a_hung_broker() -> anyhow::Result<()> {
     });
     broker.sigcont()?;
     over.with_context(|| log_tail(&child.stderr()))?;
-    child.wait_for_stderr("it noticed", PATIENCE, |log| log.contains("making a new producer"))?;
     let logged = finished(child)?;
+    logged.event("writing failed; the epoch will be sent again")?;
+    ensure_exact(rig.compare(&load.expected)?, &logged.0)
+}
+
+/// A process that is frozen for longer than its transaction may stay open finds it ended: it makes
+/// a new producer, and finds out what became of the epoch.
+fn a_process_outlives_its_transaction() -> anyhow::Result<()> {
+    /// Transactions end after 15 s; one that ended sooner was committed.
+    const SOONEST: Duration = Duration::from_secs(10);
+    let rig = Rig::new(plan())?;
+    let load = Load::new(&rig, LoadShape::Bulk, 20_000)?;
+    let child = in_the_middle(&rig, &load)?;
+    loop {
+        child.set_frozen(true)?;
+        let since = Instant::now();
+        eventually("the broker ends the transaction", PATIENCE, || {
+            Ok((!rig.is_transaction_open()?).then_some(()))
+        })?;
+        child.set_frozen(false)?;
+        if since.elapsed() >= SOONEST {
+            break;
+        }
+        rig.wait_for_open_transaction().with_context(|| log_tail(&child.stderr()))?;
+    }
+    let logged = finished(child)?;
+    logged.event("making a new producer")?;
     ensure_exact(rig.compare(&load.expected)?, &logged.0)
 }

@@ -9,7 +9,7 @@ use tailsift_fixture::{
 use tailsift_trace::TraceId;
 
 use crate::rig::{
-    HOLDING, Logged, Plan, Policies, Record, Rig, ensure_exact, finished, log_tail,
+    HOLDING, Logged, PATIENCE, Plan, Policies, Record, Rig, ensure_exact, finished, log_tail,
 };
 
 pub(crate) const TESTS: &[IntegrationTest] = &[
@@ -77,14 +77,21 @@ fn plain_run(arguments: &[&str]) -> anyhow::Result<()> {
 fn two_workers_share_sixteen_partitions() -> anyhow::Result<()> {
     let rig = Rig::new(Plan { partitions: 16, ..Plan::default() })?;
     let load = Load::new(&rig, LoadShape::Bulk, 3000)?;
+    let mut child = rig.run(&[&["--set", "workers=2"]])?;
+    child.wait_for_stderr("both workers have partitions", PATIENCE, |log| {
+        let is_assigned = |worker| {
+            let worker = format!("\"worker\":{worker}");
+            log.lines().any(|line| line.contains("\"assigned\"") && line.contains(&worker))
+        };
+        is_assigned(0) && is_assigned(1)
+    })?;
     rig.produce(&load.records)?;
-    let logged = rig.run_until_idle(&[&["--set", "workers=2"]])?;
+    rig.wait_until_all_is_committed(&mut child)?;
+    child.sigterm()?;
+    let logged = finished(child)?;
     ensure_exact(rig.compare(&load.expected)?, &logged.0)?;
-    let assigned = |worker| {
-        let lines = logged.0.lines().filter(|line| line.contains("\"assigned\""));
-        lines.filter(|line| line.contains(&format!("\"worker\":{worker}"))).count()
-    };
-    ensure!(assigned(0) > 0 && assigned(1) > 0, "{} and {}", assigned(0), assigned(1));
+    let records = load.records.len() as u64;
+    ensure!(logged.number("stopped", "records")? == records, "{}", log_tail(&logged.0));
     Ok(())
 }
 
@@ -94,10 +101,7 @@ fn two_workers_share_sixteen_partitions() -> anyhow::Result<()> {
 /// Records that hold whole traces are read again only if none of their traces were decided, so
 /// nothing repeats. Of a trace that is scattered over records, those beyond the committed offset
 /// are read again after its verdict, and are judged anew: they repeat, and nothing else does.
-fn killed_again_and_again(
-    shape: LoadShape,
-    arguments: &[&str],
-) -> anyhow::Result<Comparison> {
+fn killed_again_and_again(shape: LoadShape, arguments: &[&str]) -> anyhow::Result<Comparison> {
     let rig = Rig::new(Plan::default())?;
     let load = Load::new(&rig, shape, 3000)?;
     for part in load.parts(3) {
@@ -115,10 +119,7 @@ fn ensure_complete(comparison: Comparison) -> anyhow::Result<()> {
     ensure_complete_with(comparison, "")
 }
 
-pub(crate) fn ensure_complete_with(
-    comparison: Comparison,
-    log: &str,
-) -> anyhow::Result<()> {
+pub(crate) fn ensure_complete_with(comparison: Comparison, log: &str) -> anyhow::Result<()> {
     ensure!(comparison.expected > 0, "nothing was to be kept: the test proves nothing");
     ensure!(comparison.is_exact_but_for_repeats(), "{comparison:?}\n{}", log_tail(log));
     Ok(())

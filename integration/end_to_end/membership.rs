@@ -1,11 +1,12 @@
 //! Several processes of one group.
 
 use anyhow::{Context as _, ensure};
-use tailsift_fixture::{IntegrationTest, LoadShape, Tailsift, eventually};
+use tailsift_fixture::{IntegrationTest, LoadShape, Tailsift};
 
 use crate::lifecycle::{Load, ensure_complete_with};
+use crate::payload::record;
 use crate::rig::{
-    HOLDING, PATIENCE, Plan, Rig, UNTIL_IDLE, ensure_exact, finished, log_tail,
+    HOLDING, PATIENCE, Plan, Policies, Rig, UNTIL_IDLE, ensure_exact, finished, log_tail,
 };
 
 pub(crate) const TESTS: &[IntegrationTest] = &[
@@ -16,6 +17,7 @@ pub(crate) const TESTS: &[IntegrationTest] = &[
         a_second_process_takes_its_share(LoadShape::Keyed)
     }),
     ("membership::a_killed_members_partitions_go_to_the_others", a_killed_members_partitions),
+    ("membership::a_frozen_member_that_wakes_up_repeats_nothing", a_frozen_member_wakes_up),
     ("membership::who_owns_nothing_stops_when_the_group_is_done", who_owns_nothing_stops),
 ];
 
@@ -69,23 +71,42 @@ fn a_killed_members_partitions() -> anyhow::Result<()> {
     rig.wait_for_exports_beyond(0, &mut first)?;
     first.kill9()?;
     rig.produce(late)?;
-    let all_is_committed = || Ok((rig.committed()? == rig.input_ends()?).then_some(()));
-    eventually("the other process finishes alone", PATIENCE, all_is_committed)
-        .with_context(|| log_tail(&second.stderr()))?;
+    rig.wait_until_all_is_committed(&mut second)?;
     second.sigterm()?;
     ensure_exact(rig.compare(&load.expected)?, &finished(second)?.0)
 }
 
+/// A process is frozen with a transaction open, loses its partitions to another, and wakes up.
+fn a_frozen_member_wakes_up() -> anyhow::Result<()> {
+    let rig = Rig::new(Plan { policies: Policies::Everything, ..Plan::default() })?;
+    let load = Load::new(&rig, LoadShape::Bulk, 10_000)?;
+    rig.produce(&load.records)?;
+    let mut zombie = rig.run(&[])?;
+    rig.wait_for_open_transaction().with_context(|| log_tail(&zombie.stderr()))?;
+    zombie.set_frozen(true)?;
+    let mut heir = rig.run(&[])?;
+    rig.wait_until_all_is_committed(&mut heir)?;
+    zombie.set_frozen(false)?;
+    zombie.wait_for_stderr("it learns of its loss", PATIENCE, |log| log.contains("lost: "))?;
+    for process in [zombie, heir] {
+        process.sigterm()?;
+        finished(process)?;
+    }
+    ensure_exact(rig.compare(&load.expected)?, "")
+}
+
+/// It waits as long as the owner holds undecided traces, and stops when it has decided them.
 fn who_owns_nothing_stops() -> anyhow::Result<()> {
     let rig = Rig::new(Plan { partitions: 1, ..Plan::default() })?;
     let load = Load::new(&rig, LoadShape::Bulk, 1000)?;
-    let mut owner = rig.run(&[])?;
-    wait_until_assigned(&mut owner)?;
-    let mut idle = rig.run(&[UNTIL_IDLE])?;
-    idle.wait_for_stderr("it is in the group", PATIENCE, |log| {
-        log.contains("given by the group")
-    })?;
     rig.produce(&load.records)?;
+    let mut owner = rig.run(&[HOLDING])?;
+    rig.wait_for_exports_beyond(0, &mut owner)?;
+    let mut idle = rig.run(&[UNTIL_IDLE])?;
+    idle.wait_for_stderr("it is in the group", PATIENCE, |log| log.contains("given by the group"))?;
+    ensure!(idle.try_wait()?.is_none(), "it stopped with undecided traces in the group");
+    // A tombstone holds no trace, and moves the owner's clock past all that it holds.
+    rig.produce(&[record("now", None)])?;
     let logged = finished(idle)?;
     ensure!(rig.committed()? == rig.input_ends()?, "{}", log_tail(&logged.0));
     ensure!(logged.number("stopped", "records")? == 0, "{}", log_tail(&logged.0));

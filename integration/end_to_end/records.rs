@@ -130,8 +130,10 @@ fn a_broken_json_record_is_poison() -> anyhow::Result<()> {
     let good = br#"{"resourceSpans": [{"scopeSpans": [{"spans": [{
         "traceId": "0123456789abcdef0123456789abcdef", "spanId": "0123456789abcdef",
         "name": "predict", "status": {"code": 2}}]}]}]}"#;
-    let records =
-        [record("broken", Some(b"{\"resourceSpans\": [".to_vec())), record("good", Some(good.into()))];
+    let records = [
+        record("broken", Some(b"{\"resourceSpans\": [".to_vec())),
+        record("good", Some(good.into())),
+    ];
     rig.produce(&records)?;
     rig.run_until_idle(&[&["--set", "input.encoding=otlp_json"]])?;
     let letters = rig.read(&rig.dead_letters)?;
@@ -171,7 +173,7 @@ fn bytes(record: &StoredRecord) -> usize {
 
 fn a_span_that_fits_no_record() -> anyhow::Result<()> {
     let rig = rig()?;
-    let limit = &["--set", "output.max_message_bytes=100kB"];
+    let limit = &["--set", "output.max_message_bytes=100KB"];
     let rest = [failed(1, 1), span(1, 3)];
     let with_giant = [rest[0].clone(), large(1, 2, 150_000), rest[1].clone()];
     rig.produce(&[record("large", Some(request(with_giant.to_vec())))])?;

@@ -33,7 +33,11 @@ fn a_broker_that_is_not_there() -> anyhow::Result<()> {
     let settings = ClientSettings::new(deaf.local_addr()?.to_string());
     let bootstrap = settings.bootstrap_servers.clone();
     let rig = Rig::without_topics(settings, Plan::default())?;
-    ensure_refused(rig.run(&[])?, 1, &["error: ", &rig.input, &bootstrap, "check that the brokers answer"])
+    ensure_refused(
+        rig.run(&[])?,
+        1,
+        &["error: ", &rig.input, &bootstrap, "check that the brokers answer"],
+    )
 }
 
 fn topics_that_are_missing_and_then_made() -> anyhow::Result<()> {

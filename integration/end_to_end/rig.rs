@@ -183,8 +183,14 @@ impl Rig {
         self.read(&self.export)
     }
 
-    /// What a reader of committed records sees in a topic.
+    /// What a reader of committed records sees in a topic once no transaction is open there: a
+    /// commit is answered before its last marker is written.
     pub(crate) fn read(&self, topic: &str) -> anyhow::Result<Vec<StoredRecord>> {
+        let ends = |isolation| self.admin.end_offsets(topic, isolation);
+        eventually("no transaction is open", PATIENCE, || {
+            let stable = ends(Isolation::Committed)?;
+            Ok((ends(Isolation::Uncommitted)? == stable).then_some(()))
+        })?;
         Ok(Reader::open(&self.settings, topic, Isolation::Committed)?.read_all(PATIENCE)?)
     }
 
@@ -219,9 +225,24 @@ impl Rig {
     /// Waits until a transaction with exports is open.
     pub(crate) fn wait_for_open_transaction(&self) -> anyhow::Result<()> {
         eventually("a transaction is open on the export topic", PATIENCE, || {
-            let stable = self.visible()?;
-            Ok((self.export_end(Isolation::Uncommitted)? > stable).then_some(()))
+            Ok(self.is_transaction_open()?.then_some(()))
         })
+    }
+
+    /// True while a transaction with exports is open.
+    pub(crate) fn is_transaction_open(&self) -> anyhow::Result<bool> {
+        let stable = self.visible()?;
+        Ok(self.export_end(Isolation::Uncommitted)? > stable)
+    }
+
+    /// Waits until all of the input is decided and exported.
+    pub(crate) fn wait_until_all_is_committed(&self, child: &mut Tailsift) -> anyhow::Result<()> {
+        let look = || {
+            ensure!(child.try_wait()?.is_none(), "the process ended");
+            Ok((self.committed()? == self.input_ends()?).then_some(()))
+        };
+        let result = eventually("the end of the input is committed", PATIENCE, look);
+        result.with_context(|| log_tail(&child.stderr()))
     }
 
     fn export_end(&self, isolation: Isolation) -> anyhow::Result<i64> {

@@ -111,7 +111,7 @@ fn ask(surface: &Surface) -> anyhow::Result<()> {
     let id = summary["trace_id"].as_str().context("no trace ID")?;
     let (status, trace) = surface.json(&format!("/api/v1/traces/{id}"))?;
     ensure!(status == 200 && trace["verdict"] == "keep" && trace["spans"] == 12, "{trace}");
-    let rows = trace["waterfall"]["rows"].as_array().context("no waterfall")?;
+    let rows = trace["waterfall"].as_array().context("no waterfall")?;
     ensure!(rows.len() == 12, "{trace}");
     let policy = &trace["policy"];
     let votes = trace["votes"].as_array().context("no votes")?;

@@ -44,7 +44,10 @@ pub(crate) fn client_settings(config: &Config) -> ClientSettings {
 pub(crate) fn prepare_topics(config: &Config) -> anyhow::Result<i32> {
     let admin = Admin::new(&client_settings(config))?;
     let existing = |key: &str, topic: &str| {
-        admin.partitions(topic)?.with_context(|| {
+        let found = admin.partitions(topic).with_context(|| {
+            format!("kafka.bootstrap_servers {:?}", config.kafka.bootstrap_servers)
+        })?;
+        found.with_context(|| {
             format!("{key}: topic {topic:?} does not exist at {}; make it with `tailsift topics -c FILE`", config.kafka.bootstrap_servers)
         })
     };
