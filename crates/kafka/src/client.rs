@@ -9,7 +9,7 @@ use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use rdkafka::statistics::Statistics;
-use tracing::{Level, debug, enabled, error, info, warn};
+use tracing::{Level, debug, enabled, info, warn};
 
 use crate::error::{ClientError, describe};
 
@@ -201,11 +201,12 @@ pub(crate) fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
     // Every client is given the user's whole list, so each is told which properties are not its.
     let level = if facility == "CONFWARN" { RDKafkaLogLevel::Debug } else { level };
     match level {
+        // Whether anything is lost is for us to say: the client's errors are mended or reported.
         RDKafkaLogLevel::Emerg
         | RDKafkaLogLevel::Alert
         | RDKafkaLogLevel::Critical
-        | RDKafkaLogLevel::Error => error!(target: "librdkafka", facility, "{message}"),
-        RDKafkaLogLevel::Warning => warn!(target: "librdkafka", facility, "{message}"),
+        | RDKafkaLogLevel::Error
+        | RDKafkaLogLevel::Warning => warn!(target: "librdkafka", facility, "{message}"),
         RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
             info!(target: "librdkafka", facility, "{message}");
         }

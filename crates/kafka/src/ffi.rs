@@ -2,12 +2,14 @@
 #![expect(unsafe_code, reason = "calls into librdkafka that rdkafka does not wrap safely")]
 
 use std::ffi::{CStr, c_char, c_void};
+use std::ptr::NonNull;
 use std::time::Duration;
 use std::{ptr, slice};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::bindings as rdsys;
 use rdkafka::client::{Client, ClientContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 
 /// A header of a record, as bytes: neither brokers nor clients check that names are UTF-8, and the
@@ -101,4 +103,78 @@ pub(crate) fn group_member<C: ClientContext>(client: &Client<C>) -> Option<(Vec<
         rdsys::rd_kafka_consumer_group_metadata_destroy(metadata);
         Some((member, generation))
     }
+}
+
+/// A commit whose answer is awaited on a queue of its own: the wrapper has only commits that
+/// block, and ones whose answer nobody gets (librdkafka answers those to a callback alone).
+///
+/// Must be dropped before its client.
+pub(crate) struct PendingCommit {
+    queue: NonNull<rdsys::rd_kafka_queue_t>,
+}
+
+// SAFETY: librdkafka's queues may be used from any thread.
+unsafe impl Send for PendingCommit {}
+
+impl PendingCommit {
+    /// Asks for the offsets to be committed for the client's group.
+    pub(crate) fn begin<C: ClientContext>(
+        client: &Client<C>,
+        offsets: &TopicPartitionList,
+    ) -> KafkaResult<Self> {
+        // SAFETY: the handle is alive for the borrow of the client.
+        let queue = NonNull::new(unsafe { rdsys::rd_kafka_queue_new(client.native_ptr()) });
+        let pending =
+            Self { queue: queue.ok_or(KafkaError::ConsumerCommit(RDKafkaErrorCode::Fail))? };
+        // SAFETY: client, list and queue are alive; the call copies the list. Without a callback
+        // the answer becomes an event on the queue.
+        let asked = unsafe {
+            rdsys::rd_kafka_commit_queue(
+                client.native_ptr(),
+                offsets.ptr(),
+                pending.queue.as_ptr(),
+                None,
+                ptr::null_mut(),
+            )
+        };
+        commit_result(asked).map(|()| pending)
+    }
+
+    /// How the commit ended, once it has; after that, nothing.
+    pub(crate) fn poll(&self) -> Option<KafkaResult<()>> {
+        // SAFETY: the queue is alive; the event, if any, is ours and destroyed below.
+        let event = unsafe { rdsys::rd_kafka_queue_poll(self.queue.as_ptr(), 0) };
+        if event.is_null() {
+            return None;
+        }
+        // SAFETY: the event is alive until it is destroyed, and owns its list.
+        let outcome = unsafe {
+            let whole = commit_result(rdsys::rd_kafka_event_error(event));
+            let list = rdsys::rd_kafka_event_topic_partition_list(event).as_ref();
+            let count = list.map_or(0, |list| usize::try_from(list.cnt).unwrap_or(0));
+            let parts = list.map_or(&[][..], |list| match count {
+                0 => &[],
+                count => slice::from_raw_parts(list.elems, count),
+            });
+            let outcome =
+                parts.iter().fold(whole, |so_far, part| so_far.and(commit_result(part.err)));
+            rdsys::rd_kafka_event_destroy(event);
+            outcome
+        };
+        Some(outcome)
+    }
+}
+
+impl Drop for PendingCommit {
+    fn drop(&mut self) {
+        // SAFETY: created by `begin`, destroyed once.
+        unsafe { rdsys::rd_kafka_queue_destroy(self.queue.as_ptr()) };
+    }
+}
+
+fn commit_result(code: rdsys::rd_kafka_resp_err_t) -> KafkaResult<()> {
+    if code == rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+        return Ok(());
+    }
+    Err(KafkaError::ConsumerCommit(code.into()))
 }

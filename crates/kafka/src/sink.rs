@@ -2,12 +2,13 @@
 
 mod produce;
 mod records;
+mod step;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::producer::Producer;
 use rdkafka::{Offset, TopicPartitionList};
 use tailsift_sampler::Epoch;
@@ -19,6 +20,7 @@ use crate::source::Membership;
 use crate::{OffsetMark, Partitioner};
 use produce::{Transactional, TrySend};
 use records::Cursor;
+use step::{Next, Step, backoff, is_retriable};
 
 /// When exports and offsets count as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -111,29 +113,6 @@ struct Work {
     not_before: Instant,
 }
 
-/// Where an epoch stands. Each step may be repeated with the same arguments.
-enum Step {
-    /// Nothing of it is open: (again) from the start.
-    Start,
-    /// Records are handed to the producer.
-    Send {
-        metadata: Option<ConsumerGroupMetadata>,
-        cursor: Cursor,
-    },
-    /// The brokers acknowledge them.
-    Acknowledge {
-        metadata: Option<ConsumerGroupMetadata>,
-    },
-    /// Offsets join the transaction.
-    Offsets {
-        metadata: ConsumerGroupMetadata,
-    },
-    Commit,
-    Abort,
-    /// The producer is gone, and with it the answer whether the epoch was committed.
-    Doubt,
-}
-
 impl Sink {
     /// The longest a single step may take.
     pub const STEP: Duration = Duration::from_millis(100);
@@ -176,6 +155,11 @@ impl Sink {
         matches!(self.state, State::Idle)
     }
 
+    /// True if exports and offsets commit in one transaction.
+    pub fn is_transactional(&self) -> bool {
+        self.producer.is_transactional()
+    }
+
     /// What was done so far.
     pub fn stats(&self) -> SinkStats {
         self.stats
@@ -196,7 +180,8 @@ impl Sink {
             return Ok(SinkEvent::Busy);
         };
         loop {
-            if matches!(work.step, Step::Start) && Instant::now() < work.not_before {
+            let may_wait = matches!(work.step, Step::Start | Step::CommitPlainly { asked: false });
+            if may_wait && Instant::now() < work.not_before {
                 self.state = State::Working(work);
                 return Ok(SinkEvent::Busy);
             }
@@ -229,9 +214,11 @@ impl Sink {
         let State::Working(work) = &mut self.state else { return Ok(()) };
         let may_abort = match work.step {
             Step::Start | Step::Doubt => return Ok(()),
-            Step::Send { .. } | Step::Acknowledge { .. } | Step::Offsets { .. } | Step::Abort => {
-                true
-            }
+            Step::Send { .. }
+            | Step::Acknowledge { .. }
+            | Step::Offsets { .. }
+            | Step::CommitPlainly { .. }
+            | Step::Abort => true,
             // A commit that was asked for may be repeated, but not aborted.
             Step::Commit => false,
         };
@@ -277,7 +264,8 @@ impl Sink {
                 }
                 Ok(Next::Step(Step::Acknowledge { metadata }))
             }
-            Step::Acknowledge { metadata } => self.acknowledged(metadata, epoch, membership, holds),
+            Step::Acknowledge { metadata } => self.acknowledged(metadata),
+            Step::CommitPlainly { asked } => self.commit_plainly(asked, epoch, membership, holds),
             Step::Offsets { metadata } => {
                 let offsets = self.offsets(epoch)?;
                 let sent = self.producer.handle().send_offsets_to_transaction(
@@ -338,50 +326,53 @@ impl Sink {
         }
     }
 
-    fn acknowledged(
-        &mut self,
-        metadata: Option<ConsumerGroupMetadata>,
-        epoch: &mut Epoch,
-        membership: &Membership<'_>,
-        holds: &impl Fn(i32, u64) -> bool,
-    ) -> Result<Next, SinkError> {
+    fn acknowledged(&mut self, metadata: Option<ConsumerGroupMetadata>) -> Result<Next, SinkError> {
+        // The count first: a failure is noted before its record leaves the count.
+        let in_flight = self.producer.handle().in_flight_count();
         if let Some(error) = self.producer.first_failure() {
             return self.failed("writing", &error);
         }
-        if self.producer.handle().in_flight_count() > 0 {
+        if in_flight > 0 {
             return Ok(Next::Later(Step::Acknowledge { metadata }));
         }
-        if let Some(error) = self.producer.first_failure() {
-            return self.failed("writing", &error);
-        }
-        match metadata {
-            Some(metadata) => Ok(Next::Step(Step::Offsets { metadata })),
-            None => self.commit_plainly(epoch, membership, holds),
-        }
+        Ok(Next::Step(match metadata {
+            Some(metadata) => Step::Offsets { metadata },
+            None => Step::CommitPlainly { asked: false },
+        }))
     }
 
     /// Commits without a transaction. The exports are acknowledged, so only this is tried again,
     /// with whatever is still held then: brokers check the member, not what it owns.
     fn commit_plainly(
         &mut self,
+        asked: bool,
         epoch: &mut Epoch,
         membership: &Membership<'_>,
         holds: &impl Fn(i32, u64) -> bool,
     ) -> Result<Next, SinkError> {
-        epoch.parts.retain(|part| holds(part.partition, part.assignment));
-        if epoch.parts.is_empty() {
-            return Ok(Next::Done(false));
+        if !asked {
+            epoch.parts.retain(|part| holds(part.partition, part.assignment));
+            if epoch.parts.is_empty() {
+                return Ok(Next::Done(false));
+            }
+            if membership.group_metadata().is_none() {
+                return Ok(Next::Later(Step::CommitPlainly { asked: false }));
+            }
+            if let Err(error) = membership.begin_commit(&self.offsets(epoch)?) {
+                return Ok(self.commit_refused(&error));
+            }
         }
-        let again = Next::Later(Step::Acknowledge { metadata: None });
-        if membership.group_metadata().is_none() {
-            return Ok(again);
-        }
-        let Err(error) = membership.commit(&self.offsets(epoch)?) else {
-            return Ok(Next::Done(true));
-        };
-        warn!(error = %describe(&error), "offsets were not committed; trying again");
+        Ok(match membership.commit_outcome() {
+            None => Next::Later(Step::CommitPlainly { asked: true }),
+            Some(Ok(())) => Next::Done(true),
+            Some(Err(error)) => self.commit_refused(&error),
+        })
+    }
+
+    fn commit_refused(&mut self, error: &KafkaError) -> Next {
+        warn!(error = %describe(error), "offsets were not committed; trying again");
         self.stats.aborted += 1;
-        Ok(again)
+        Next::Again(Step::CommitPlainly { asked: false })
     }
 
     /// After a failure: abort and start again, or, if the producer is beyond that, make a new one
@@ -462,28 +453,4 @@ impl Sink {
         self.stats.last_epoch_us = work.begun.elapsed().as_micros() as u64;
         SinkEvent::Committed(work.epoch)
     }
-}
-
-enum Next {
-    /// Go on at once.
-    Step(Step),
-    /// It failed: go on with this, and do not start again at once.
-    Again(Step),
-    /// Go on at the next poll.
-    Later(Step),
-    /// Over: committed, or nothing of it is ours.
-    Done(bool),
-}
-
-/// 50 ms, doubled with each failure, at most 5 s.
-fn backoff(failures: u32) -> Duration {
-    Duration::from_millis(25 << failures.min(8)).min(Duration::from_secs(5))
-}
-
-fn is_retriable(error: &KafkaError) -> bool {
-    if let KafkaError::Transaction(error) = error {
-        return error.is_retriable() && !error.txn_requires_abort();
-    }
-    // The commit flushes first; it was not even asked for, and may be repeated.
-    matches!(error, KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut))
 }

@@ -1,23 +1,21 @@
 //! A worker's membership in the consumer group, and the records it is given.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod member;
+
 use std::time::Duration;
 
-use rdkafka::bindings::rd_kafka_resp_err_t as RDKafkaRespErr;
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{
-    BaseConsumer, CommitMode, Consumer, ConsumerContext, ConsumerGroupMetadata, RebalanceProtocol,
-};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
-use crate::client::{ClientSettings, log_error, log_line};
+use crate::client::ClientSettings;
 use crate::error::{ClientError, SourceError, describe};
 use crate::ffi;
 use crate::headers::encode_headers;
+use member::{Context, assign, lock};
+pub use member::{Membership, RevokeHandler};
 
 /// Where a group that never committed starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,16 +50,6 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("queued.max.messages.kbytes", "32768"),
     ("check.crcs", "true"),
 ];
-
-/// Who is told that partitions are taken away, while they still are ours.
-pub trait RevokeHandler: Send + Sync + 'static {
-    /// Partitions are about to go to another member: commit what can be, within a budget of
-    /// seconds, then forget them. Runs inside [`Source::poll`].
-    fn handle_revoked(&self, membership: &Membership<'_>, partitions: &[i32]);
-
-    /// Partitions are gone already: nothing of them may be committed any more.
-    fn handle_lost(&self, partitions: &[i32]);
-}
 
 /// What [`Source::poll`] brought.
 #[derive(Debug)]
@@ -132,24 +120,6 @@ pub struct Source {
     settings: SourceSettings,
 }
 
-struct Context {
-    handler: Box<dyn RevokeHandler>,
-    /// Given by the group, not yet resolved to offsets. Only the polling thread touches it.
-    given: Mutex<Vec<i32>>,
-    member: Mutex<Standing>,
-}
-
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Standing {
-    /// The group has assigned something, if only an empty list.
-    joined: bool,
-}
-
-/// The right to commit for a group, valid while partitions are held.
-pub struct Membership<'a> {
-    consumer: &'a BaseConsumer<Context>,
-}
-
 impl Source {
     /// Joins the group; nothing is read before [`poll`](Self::poll).
     ///
@@ -176,7 +146,7 @@ impl Source {
             owned.push(("group.instance.id", instance));
         }
         let config = settings.client.config_with(DEFAULTS, &owned);
-        let context = Context { handler, given: Mutex::default(), member: Mutex::default() };
+        let context = Context::new(handler);
         let consumer: BaseConsumer<Context> = settings.client.client(&config, context)?;
         consumer
             .subscribe(&[&settings.topic])
@@ -306,6 +276,7 @@ impl Source {
 impl Drop for Source {
     /// Leaves the group, which takes partitions back through the handler.
     fn drop(&mut self) {
+        *lock(&self.consumer.context().commit) = None;
         // A group that waits for us to take what it gave would not let us go.
         let given = std::mem::take(&mut *lock(&self.consumer.context().given));
         if !given.is_empty() {
@@ -329,122 +300,6 @@ impl SourceSettings {
             reason: describe(error),
             remedy: remedy(error),
         }
-    }
-}
-
-impl Membership<'_> {
-    /// The group's metadata for a transaction, or `None` if the membership is not valid now.
-    ///
-    /// An empty member id is accepted by brokers unchecked (classic protocol), and librdkafka
-    /// empties id and generation one by one after a loss. So two snapshots are taken: if the
-    /// second still shows both, the first was valid, since they cannot come back before a
-    /// callback is served on this thread.
-    pub(crate) fn group_metadata(&self) -> Option<ConsumerGroupMetadata> {
-        let metadata = self.consumer.group_metadata()?;
-        let (member, generation) = ffi::group_member(self.consumer.client())?;
-        (!member.is_empty() && generation >= 0).then_some(metadata)
-    }
-
-    /// Commits offsets outside a transaction, with the group's own check of the member.
-    pub(crate) fn commit(&self, offsets: &TopicPartitionList) -> KafkaResult<()> {
-        self.consumer.commit(offsets, CommitMode::Sync)
-    }
-
-    /// The stable committed offsets of partitions, with their metadata.
-    pub(crate) fn committed(
-        &self,
-        question: TopicPartitionList,
-        patience: Duration,
-    ) -> KafkaResult<TopicPartitionList> {
-        self.consumer.committed_offsets(question, patience)
-    }
-}
-
-impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        log_line(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        log_error(&error, reason);
-    }
-}
-
-impl ConsumerContext for Context {
-    /// Runs inside `poll`, on its thread. Partitions that are given are only noted: where to
-    /// start is asked for after the callback, since a stable answer may take a while.
-    fn rebalance(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        code: RDKafkaRespErr,
-        list: &mut TopicPartitionList,
-    ) {
-        let partitions: Vec<i32> =
-            list.elements().iter().map(|element| element.partition()).collect();
-        let done = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
-            info!(?partitions, "given by the group");
-            lock(&self.member).joined = true;
-            if partitions.is_empty() {
-                assign(consumer, list)
-            } else {
-                lock(&self.given).extend(partitions);
-                Ok(())
-            }
-        } else {
-            if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS {
-                self.handle_revoked(consumer, &partitions);
-            } else {
-                let error = RDKafkaErrorCode::from(code);
-                warn!(%error, "rebalance failed; partitions are given up until the next one");
-                self.handle_lost(&partitions);
-            }
-            unassign(consumer, list)
-        };
-        if let Err(error) = done {
-            warn!(error = %describe(&error), "the assignment could not be changed");
-        }
-    }
-}
-
-impl Context {
-    fn handle_revoked(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) {
-        if consumer.assignment_lost() {
-            return self.handle_lost(partitions);
-        }
-        info!(?partitions, "taken back by the group");
-        let held = self.forget_given(partitions);
-        self.handler.handle_revoked(&Membership { consumer }, &held);
-    }
-
-    fn handle_lost(&self, partitions: &[i32]) {
-        if !partitions.is_empty() {
-            warn!(?partitions, "lost: the group has given them to others without asking");
-        }
-        let held = self.forget_given(partitions);
-        self.handler.handle_lost(&held);
-    }
-
-    /// Those of the partitions that were not merely noted.
-    fn forget_given(&self, partitions: &[i32]) -> Vec<i32> {
-        let mut given = lock(&self.given);
-        let held = partitions.iter().copied().filter(|partition| !given.contains(partition));
-        let held = held.collect();
-        given.retain(|partition| !partitions.contains(partition));
-        held
-    }
-}
-
-fn assign(consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> KafkaResult<()> {
-    match consumer.rebalance_protocol() {
-        RebalanceProtocol::Cooperative => consumer.incremental_assign(list),
-        RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(list),
-    }
-}
-
-fn unassign(consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> KafkaResult<()> {
-    match consumer.rebalance_protocol() {
-        RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
-        RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),
     }
 }
 
@@ -490,12 +345,6 @@ fn remedy(error: &KafkaError) -> &'static str {
         Some(Code::GroupAuthorizationFailed) => "grant Read on the group",
         Some(_) | None => "check that the brokers answer and that access is granted",
     }
-}
-
-/// The lock is never contended (one thread polls) and holds plain data, so a panic elsewhere
-/// leaves nothing half done.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl From<ClientError> for SourceError {

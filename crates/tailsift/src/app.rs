@@ -51,7 +51,7 @@ pub(crate) struct Snapshot {
 }
 
 /// `tailsift run`: until a signal, a failure, or idleness.
-pub(crate) fn run(config: Config, exit_when_idle: Option<Duration>) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(config: &Config, exit_when_idle: Option<Duration>) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("http")
@@ -60,10 +60,10 @@ pub(crate) fn run(config: Config, exit_when_idle: Option<Duration>) -> anyhow::R
         .context("starting the HTTP runtime")?;
     let stop = Arc::new(Stop::default());
     on_signals(runtime.handle(), Arc::clone(&stop))?;
-    let health = Arc::new(Health::new(build::worker_count(&config)));
-    let live = Arc::new(live_view(&config));
-    let surface = Http::start(&runtime, &config, &health, &live)?;
-    let mut running = App::start_with(config, stop, health, live, exit_when_idle)?;
+    let health = Arc::new(Health::new(build::worker_count(config)));
+    let live = Arc::new(live_view(config));
+    let surface = Http::start(&runtime, config, &health, &live)?;
+    let mut running = App::start_with(config, stop, &health, &live, exit_when_idle)?;
     running.wait()?;
     let snapshot = running.snapshot();
     surface.end(runtime);
@@ -77,35 +77,35 @@ impl App {
     ///
     /// # Errors
     /// If topics are missing or Kafka does not answer.
-    pub(crate) fn start(config: Config) -> anyhow::Result<Running> {
-        let health = Arc::new(Health::new(build::worker_count(&config)));
-        let live = Arc::new(live_view(&config));
-        Self::start_with(config, Arc::default(), health, live, None)
+    pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
+        let health = Arc::new(Health::new(build::worker_count(config)));
+        let live = Arc::new(live_view(config));
+        Self::start_with(config, Arc::default(), &health, &live, None)
     }
 
     fn start_with(
-        config: Config,
+        config: &Config,
         stop: Arc<Stop>,
-        health: Arc<Health>,
-        live: Arc<LiveView>,
+        health: &Arc<Health>,
+        live: &Arc<LiveView>,
         exit_when_idle: Option<Duration>,
     ) -> anyhow::Result<Running> {
-        let partitions = build::prepare_topics(&config)?;
-        let workers = build::worker_count(&config);
+        let partitions = build::prepare_topics(config)?;
+        let workers = build::worker_count(config);
         let board = Arc::new(Board::new(workers));
         let parts = build::Parts::new(
-            &config,
+            config,
             Arc::clone(&stop),
             Arc::clone(&board),
-            Arc::clone(&health),
-            Arc::clone(&live),
+            Arc::clone(health),
+            Arc::clone(live),
         );
         let workers: anyhow::Result<Vec<_>> = (0..workers)
-            .map(|number| spawn(parts.worker(number)?, number, &health, &stop))
+            .map(|number| spawn(parts.worker(number)?, number, health, &stop))
             .collect();
         let workers = workers.inspect_err(|_| stop.set())?;
         let watcher = watch::start(
-            &config,
+            config,
             partitions,
             Arc::clone(&board),
             Arc::clone(&stop),

@@ -39,7 +39,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(args),
         Command::Run(args) => {
             let config = command::load(&args.file.config, &args.file.overrides)?;
-            app::run(config, args.exit_when_idle)
+            app::run(&config, args.exit_when_idle)
         }
         Command::Check(args) => command::check(args),
         Command::Topics(args) => command::topics(args),

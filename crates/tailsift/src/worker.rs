@@ -51,8 +51,11 @@ impl Worker {
             self.turn()?;
         }
         info!("stopping: one last epoch");
-        self.core.lock().finish(&self.source.membership(), Instant::now() + FINISH_BUDGET)?;
-        // Leaving the group hands the partitions over through the core's `Handover`.
+        if self.core.lock().is_transactional() {
+            self.core.lock().finish(&self.source.membership(), Instant::now() + FINISH_BUDGET)?;
+        }
+        // Leaving the group hands the partitions over through the core's `Handover`, with one
+        // more epoch.
         drop(self.source);
         self.core.lock().take_error()
     }
@@ -65,6 +68,11 @@ impl Worker {
                 SourceEvent::Record(record) => self.reader.handle(&record, &mut self.core.lock()),
                 SourceEvent::Assigned(partitions) => {
                     self.core.lock().handle_assigned(&partitions);
+                    // What is new reads on by itself, unlike what was paused before.
+                    if self.paused || !self.board.have_gathered() {
+                        self.source.set_paused(true)?;
+                        self.paused = true;
+                    }
                     break;
                 }
                 SourceEvent::Idle => break,
@@ -75,14 +83,11 @@ impl Worker {
         core.tend(&self.source.membership(), &self.board, self.source.has_joined())?;
         let congested = core.is_congested();
         drop(core);
-        if congested != self.paused {
-            warn!(
-                congested,
-                "outputs wait for a commit: reading is {}",
-                if congested { "paused" } else { "resumed" }
-            );
-            self.source.set_paused(congested)?;
-            self.paused = congested;
+        let hold = congested || !self.board.have_gathered();
+        if hold != self.paused {
+            info!(congested, paused = hold, "reading");
+            self.source.set_paused(hold)?;
+            self.paused = hold;
         }
         Ok(())
     }

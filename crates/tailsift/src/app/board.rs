@@ -1,6 +1,7 @@
 //! What workers and the rest of the process tell each other.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tailsift_kafka::{PartitionOffset, SinkStats};
@@ -15,6 +16,8 @@ pub(crate) struct Standing {
     pub(crate) stats: Stats,
     pub(crate) gauges: Gauges,
     pub(crate) sink: SinkStats,
+    /// It is in the group.
+    pub(crate) joined: bool,
     /// Partitions it owns.
     pub(crate) owned: usize,
     /// Set while its partitions are read to their ends, nothing waits and nothing is left to be
@@ -38,12 +41,17 @@ impl Ends {
     }
 }
 
+/// How long workers wait for each other before they read.
+const GATHER: Duration = Duration::from_secs(10);
+
 /// The board. Its locks are held for a copy, never on the span path.
 #[derive(Debug)]
 pub(crate) struct Board {
     standings: Vec<Mutex<Standing>>,
     ends: Mutex<Arc<Ends>>,
     drain: Mutex<Option<Millis>>,
+    started: Instant,
+    gathered: AtomicBool,
 }
 
 impl Board {
@@ -52,36 +60,48 @@ impl Board {
             standings: (0..workers).map(|_| Mutex::default()).collect(),
             ends: Mutex::default(),
             drain: Mutex::default(),
+            started: Instant::now(),
+            gathered: AtomicBool::new(false),
         }
     }
 
     pub(crate) fn set(&self, worker: usize, standing: Standing) {
-        *self.standings[worker].lock().unwrap_or_else(PoisonError::into_inner) = standing;
+        *lock(&self.standings[worker]) = standing;
+    }
+
+    /// True once all workers are in the group, or too late to wait for them. Until then none
+    /// reads: the group would take partitions away again from those who were first, together
+    /// with what they had begun.
+    pub(crate) fn have_gathered(&self) -> bool {
+        if self.gathered.load(Ordering::Acquire) {
+            return true;
+        }
+        let joined = |standing: &Mutex<Standing>| lock(standing).joined;
+        let gathered = self.standings.iter().all(joined) || self.started.elapsed() >= GATHER;
+        self.gathered.store(gathered, Ordering::Release);
+        gathered
     }
 
     pub(crate) fn ends(&self) -> Arc<Ends> {
-        Arc::clone(&self.ends.lock().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&lock(&self.ends))
     }
 
     pub(crate) fn set_ends(&self, asked_at: Millis, offsets: Vec<PartitionOffset>) {
-        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ends = lock(&self.ends);
         *ends = Arc::new(Ends { version: ends.version + 1, asked_at, offsets });
     }
 
     pub(crate) fn ask_to_drain(&self, now: Millis) {
-        self.drain.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(now);
+        lock(&self.drain).get_or_insert(now);
     }
 
     pub(crate) fn drain_asked_at(&self) -> Option<Millis> {
-        *self.drain.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.drain)
     }
 
     /// How long all workers have been quiet, if some own partitions.
     pub(crate) fn quiet_for(&self) -> Option<Duration> {
-        let standings = self
-            .standings
-            .iter()
-            .map(|standing| standing.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        let standings = self.standings.iter().map(|standing| lock(standing).clone());
         let owners: Vec<_> = standings.filter(|standing| standing.owned > 0).collect();
         let quiet: Option<Vec<_>> = owners.iter().map(|standing| standing.quiet_since).collect();
         quiet?.into_iter().max().map(|since| since.elapsed())
@@ -95,11 +115,15 @@ impl Board {
             epochs_committed: 0,
         };
         for standing in &self.standings {
-            let standing = standing.lock().unwrap_or_else(PoisonError::into_inner);
+            let standing = lock(standing);
             snapshot.stats.add(&standing.stats);
             snapshot.gauges.add(&standing.gauges);
             snapshot.epochs_committed += standing.sink.committed;
         }
         snapshot
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

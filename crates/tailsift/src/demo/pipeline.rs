@@ -40,7 +40,7 @@ impl Pipeline {
         let topics = [INPUT, OUTPUT, INTERNAL[0], INTERNAL[1]].map(|topic| (topic, PARTITIONS));
         let broker = EmbeddedBroker::start(1, &topics)?;
         let config = load(&configuration(broker.bootstrap_servers()))?;
-        let running = App::start(config).context("starting the pipeline")?;
+        let running = App::start(&config).context("starting the pipeline")?;
         Ok(Self { running, broker })
     }
 

@@ -157,6 +157,10 @@ impl WorkerCore {
         }
     }
 
+    pub(crate) fn is_transactional(&self) -> bool {
+        self.sink.is_transactional()
+    }
+
     pub(crate) fn is_committing(&self) -> bool {
         !self.sink.is_idle()
     }
@@ -273,6 +277,6 @@ impl WorkerCore {
         let stats = stats.clone();
         let quiet = self.shard.is_settled() && self.is_at(ends) && ends.asked_at > Millis(0);
         let quiet_since = quiet.then_some(self.clocks.busy);
-        board.set(self.number, Standing { stats, gauges, sink, owned, quiet_since });
+        board.set(self.number, Standing { stats, gauges, sink, joined, owned, quiet_since });
     }
 }

@@ -1,0 +1,60 @@
+//! The steps in which an epoch is committed.
+
+use std::time::Duration;
+
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use super::records::Cursor;
+
+/// Where an epoch stands. Each step may be repeated with the same arguments.
+pub(super) enum Step {
+    /// Nothing of it is open: (again) from the start.
+    Start,
+    /// Records are handed to the producer.
+    Send {
+        metadata: Option<ConsumerGroupMetadata>,
+        cursor: Cursor,
+    },
+    /// The brokers acknowledge them.
+    Acknowledge {
+        metadata: Option<ConsumerGroupMetadata>,
+    },
+    /// Offsets join the transaction.
+    Offsets {
+        metadata: ConsumerGroupMetadata,
+    },
+    Commit,
+    /// Offsets are committed without a transaction; `asked`: the answer is awaited.
+    CommitPlainly {
+        asked: bool,
+    },
+    Abort,
+    /// The producer is gone, and with it the answer whether the epoch was committed.
+    Doubt,
+}
+
+/// What follows a step.
+pub(super) enum Next {
+    /// Go on at once.
+    Step(Step),
+    /// It failed: go on with this, and do not start again at once.
+    Again(Step),
+    /// Go on at the next poll.
+    Later(Step),
+    /// Over: committed, or nothing of it is ours.
+    Done(bool),
+}
+
+/// 50 ms, doubled with each failure, at most 5 s.
+pub(super) fn backoff(failures: u32) -> Duration {
+    Duration::from_millis(25 << failures.min(8)).min(Duration::from_secs(5))
+}
+
+pub(super) fn is_retriable(error: &KafkaError) -> bool {
+    if let KafkaError::Transaction(error) = error {
+        return error.is_retriable() && !error.txn_requires_abort();
+    }
+    // The commit flushes first; it was not even asked for, and may be repeated.
+    matches!(error, KafkaError::Flush(RDKafkaErrorCode::OperationTimedOut))
+}
