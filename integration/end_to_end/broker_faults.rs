@@ -6,7 +6,8 @@ use anyhow::{Context as _, ensure};
 use tailsift_fixture::{IntegrationTest, KafkaBroker, LoadShape, Tailsift, eventually};
 
 use crate::lifecycle::Load;
-use crate::rig::{PATIENCE, Plan, Policies, Rig, UNTIL_IDLE, ensure_exact, finished, log_tail};
+use crate::policies::Policies;
+use crate::rig::{PATIENCE, Plan, Rig, UNTIL_IDLE, ensure_exact, finished, log_tail};
 
 pub(crate) const TESTS: &[IntegrationTest] = &[
     ("broker_faults::a_hung_broker_outlives_the_transaction", a_hung_broker),

@@ -13,7 +13,8 @@ use tailsift_fixture::{
 use tailsift_kafka::StoredRecord;
 use tailsift_trace::TraceId;
 
-use crate::rig::{Plan, Policies, Record, Rig, ensure_exact, header, key_and_value};
+use crate::policies::Policies;
+use crate::rig::{Plan, Record, Rig, ensure_exact, header, key_and_value};
 
 pub(crate) const TESTS: &[IntegrationTest] = &[
     ("corpus::keyed_by_trace", || some_are_kept_and_some_are_not(KEYED)),
@@ -125,9 +126,11 @@ fn ensure_headers_tell(
     Ok(())
 }
 
+type Headers = [(String, Vec<u8>)];
+
 fn headers_are_copied_where_they_agree() -> anyhow::Result<()> {
     let Replayed { records, exports, log, .. } = replayed(ALL_WITH_HEADERS)?;
-    let mut by_trace: BTreeMap<TraceId, BTreeSet<&[(String, Vec<u8>)]>> = BTreeMap::new();
+    let mut by_trace: BTreeMap<_, BTreeSet<&Headers>> = BTreeMap::new();
     for record in &records {
         for span in spans(record.value.as_deref().unwrap_or_default())? {
             let id = span.trace_id.context("a span without a trace")?;

@@ -6,11 +6,12 @@ use anyhow::{Context as _, ensure};
 use tailsift_fixture::{
     Comparison, IntegrationTest, LoadShape, LoadSpec, ReferenceTrace, Tailsift, spans,
 };
+use tailsift_kafka::PartitionOffset;
 use tailsift_trace::TraceId;
 
-use crate::rig::{
-    HOLDING, Logged, PATIENCE, Plan, Policies, Record, Rig, ensure_exact, finished, log_tail,
-};
+use crate::payload::{failed, record, request};
+use crate::policies::Policies;
+use crate::rig::{HOLDING, Logged, PATIENCE, Plan, Record, Rig, ensure_exact, finished, log_tail};
 
 pub(crate) const TESTS: &[IntegrationTest] = &[
     ("lifecycle::a_run_is_exact", || plain_run(&[])),
@@ -28,6 +29,8 @@ pub(crate) const TESTS: &[IntegrationTest] = &[
     ("lifecycle::an_open_transaction_ends_with_its_process", an_open_transaction_ends),
     ("lifecycle::sigterm_commits_what_is_decided", sigterm_commits_what_is_decided),
     ("lifecycle::sigterm_leaves_the_rest_to_the_next_owner", sigterm_leaves_the_rest),
+    ("lifecycle::a_new_group_may_start_at_the_end", a_new_group_may_start_at_the_end),
+    ("lifecycle::records_deleted_before_they_were_read_are_missed", deleted_records_are_missed),
 ];
 
 const AT_LEAST_ONCE: &[&str] = &["--set", "delivery=at_least_once"];
@@ -200,4 +203,48 @@ fn traces_across(load: &Load, committed: &[i64]) -> anyhow::Result<BTreeSet<Trac
         side.extend(found.iter().filter_map(|span| span.trace_id));
     }
     Ok(below.intersection(&above).copied().collect())
+}
+
+/// Records of one failed trace each, of these numbers.
+fn failures(numbers: std::ops::Range<u8>) -> Vec<Record> {
+    let failure = |number| record("failed", Some(request(vec![failed(number, 1)])));
+    numbers.map(failure).collect()
+}
+
+/// The numbers of the failed traces that were exported, in order.
+fn exported_failures(rig: &Rig) -> anyhow::Result<Vec<u8>> {
+    let exports = rig.exports()?;
+    let mut numbers = Vec::new();
+    for export in &exports {
+        let found = spans(export.value.as_deref().unwrap_or_default())?;
+        numbers.extend(found.iter().filter_map(|span| Some(span.trace_id?.0[0])));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+/// "Latest" is used once: what comes while no process runs is read by the next.
+fn a_new_group_may_start_at_the_end() -> anyhow::Result<()> {
+    const LATEST: &[&str] = &["--set", "input.start=latest"];
+    let rig = Rig::new(Plan { partitions: 1, ..Plan::default() })?;
+    rig.produce(&failures(1..3))?;
+    rig.run_until_idle(&[LATEST])?;
+    rig.produce(&failures(3..5))?;
+    rig.run_until_idle(&[LATEST])?;
+    ensure!(exported_failures(&rig)? == [3, 4], "{:?}", exported_failures(&rig)?);
+    Ok(())
+}
+
+fn deleted_records_are_missed() -> anyhow::Result<()> {
+    let rig = Rig::new(Plan { partitions: 1, ..Plan::default() })?;
+    rig.produce(&failures(1..4))?;
+    rig.run_until_idle(&[])?;
+    rig.produce(&failures(4..8))?;
+    let start = PartitionOffset { partition: 0, offset: 5 };
+    rig.admin.delete_records_below(&rig.input, &[start])?;
+    let logged = rig.run_until_idle(&[])?;
+    ensure!(exported_failures(&rig)? == [1, 2, 3, 6, 7], "{:?}", exported_failures(&rig)?);
+    let loss = logged.0.lines().find(|line| line.contains("\"missing\":2"));
+    ensure!(loss.is_some_and(|line| line.contains("\"ERROR\"")), "{}", log_tail(&logged.0));
+    Ok(())
 }

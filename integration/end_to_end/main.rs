@@ -5,6 +5,7 @@ mod corpus;
 mod lifecycle;
 mod membership;
 mod payload;
+mod policies;
 mod records;
 mod refusals;
 mod rig;

@@ -5,9 +5,8 @@ use tailsift_fixture::{IntegrationTest, LoadShape, Tailsift};
 
 use crate::lifecycle::{Load, ensure_complete_with};
 use crate::payload::record;
-use crate::rig::{
-    HOLDING, PATIENCE, Plan, Policies, Rig, UNTIL_IDLE, ensure_exact, finished, log_tail,
-};
+use crate::policies::Policies;
+use crate::rig::{HOLDING, PATIENCE, Plan, Rig, UNTIL_IDLE, ensure_exact, finished, log_tail};
 
 pub(crate) const TESTS: &[IntegrationTest] = &[
     ("membership::a_second_process_takes_its_share_of_whole_records", || {
@@ -18,6 +17,7 @@ pub(crate) const TESTS: &[IntegrationTest] = &[
     }),
     ("membership::a_killed_members_partitions_go_to_the_others", a_killed_members_partitions),
     ("membership::a_frozen_member_that_wakes_up_repeats_nothing", a_frozen_member_wakes_up),
+    ("membership::a_twin_ends_the_older_process", a_twin_ends_the_older_process),
     ("membership::who_owns_nothing_stops_when_the_group_is_done", who_owns_nothing_stops),
 ];
 
@@ -114,4 +114,21 @@ fn who_owns_nothing_stops() -> anyhow::Result<()> {
     owner.sigterm()?;
     finished(owner)?;
     Ok(())
+}
+
+fn a_twin_ends_the_older_process() -> anyhow::Result<()> {
+    const SAME: &[&str] = &["--set", "instance=twin"];
+    let rig = Rig::new(Plan::default())?;
+    let mut older = rig.run(&[SAME])?;
+    wait_until_assigned(&mut older)?;
+    let mut newer = rig.run(&[SAME])?;
+    wait_until_assigned(&mut newer)?;
+    let status = older.wait(PATIENCE)?;
+    let log = older.stderr();
+    ensure!(status.code() == Some(1) && log.contains("give each its own"), "{status}\n{log}");
+    let load = Load::new(&rig, LoadShape::Bulk, 1000)?;
+    rig.produce(&load.records)?;
+    rig.wait_until_all_is_committed(&mut newer)?;
+    newer.sigterm()?;
+    ensure_exact(rig.compare(&load.expected)?, &finished(newer)?.0)
 }

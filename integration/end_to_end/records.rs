@@ -184,7 +184,7 @@ fn a_span_that_fits_no_record() -> anyhow::Result<()> {
     let letters = rig.read(&rig.dead_letters)?;
     ensure!(letters.len() == 1, "{letters:?}");
     let letter = &letters[0];
-    ensure!(letter.key == Some(vec![b'0', b'1'].repeat(16)), "{letter:?}");
+    ensure!(letter.key == Some(b"01".repeat(16)), "{letter:?}");
     ensure!(letter.value.is_none(), "a value of 150 kB was written");
     ensure!(header(letter, "tailsift.value_left_out").is_some(), "{letter:?}");
     let reason = header(letter, "tailsift.reason").unwrap_or_default();

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use tailsift_fixture::{
-    Comparison, CorpusRecord, LoadRecord, NamedPolicy, ReferencePolicy, ReferenceTrace,
-    SharedKafka, Tailsift, compare, eventually, fnv1a_partition, unique_name,
+    Comparison, CorpusRecord, LoadRecord, ReferenceTrace, SharedKafka, Tailsift, compare,
+    eventually, fnv1a_partition, unique_name,
 };
 use tailsift_kafka::{
     Admin, ClientSettings, Isolation, Outgoing, PartitionOffset, Reader, StoredRecord, TopicPlan,
@@ -17,11 +17,13 @@ use tailsift_kafka::{
 use tailsift_trace::TraceId;
 use tempfile::TempDir;
 
+use crate::policies::Policies;
+
 /// Longer than anything takes on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Makes a process stop once all it was given is exported.
-pub(crate) const UNTIL_IDLE: &[&str] = &["--exit-when-idle", "1s"];
+pub(crate) const UNTIL_IDLE: &[&str] = &["--exit-when-idle", "500ms"];
 /// Keeps a process from deciding what only the passing of time would decide: its newest traces
 /// stay undecided, however long it runs.
 pub(crate) const HOLDING: &[&str] = &["--set", "input.idle_grace=1h"];
@@ -37,17 +39,6 @@ pub(crate) struct Plan {
     pub(crate) session_timeout: Duration,
     /// The policies.
     pub(crate) policies: Policies,
-}
-
-/// Policies, for the product and for the reference.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Policies {
-    /// Errors, slow requests, unsure predictions: what the synthetic load is made for.
-    Usual,
-    /// These, a slow step and a text: what the recorded traces hold.
-    Corpus,
-    /// Every trace: the most to lose.
-    Everything,
 }
 
 impl Default for Plan {
@@ -260,56 +251,6 @@ impl Rig {
     pub(crate) fn input_ends(&self) -> anyhow::Result<Vec<i64>> {
         let ends = self.admin.end_offsets(&self.input, Isolation::Uncommitted)?;
         Ok(ends.into_iter().map(|PartitionOffset { offset, .. }| offset).collect())
-    }
-}
-
-impl Policies {
-    fn yaml(self) -> &'static str {
-        match self {
-            Self::Usual => {
-                "  - {name: errors, type: status_code, status_code: {status_codes: [ERROR]}}
-  - {name: slow, type: latency, latency: {threshold_ms: 500}}
-  - {name: unsure, type: low_confidence, low_confidence: {below: 0.5}}
-"
-            }
-            Self::Corpus => {
-                "  - {name: errors, type: status_code, status_code: {status_codes: [ERROR]}}
-  - {name: slow, type: latency, latency: {threshold_ms: 500}}
-  - {name: unsure, type: low_confidence, low_confidence: {below: 0.5}}
-  - {name: chat, type: string_attribute, string_attribute: {key: gen_ai.operation.name, values: [chat]}}
-  - {name: slow-features, type: span_latency, span_latency: {span_name: Feature Extraction, above: 4ms}}
-"
-            }
-            Self::Everything => "  - {name: everything, type: always_sample}\n",
-        }
-    }
-
-    /// The same for the reference, in the same order.
-    pub(crate) fn reference(self) -> Vec<NamedPolicy> {
-        let mut policies = vec![
-            NamedPolicy::new("errors", ReferencePolicy::Error),
-            NamedPolicy::new("slow", ReferencePolicy::Latency { above_ms: 500 }),
-            NamedPolicy::new("unsure", ReferencePolicy::low_confidence(0.5)),
-        ];
-        match self {
-            Self::Usual => {}
-            Self::Corpus => {
-                let chat = ReferencePolicy::StringAttribute {
-                    key: "gen_ai.operation.name".to_owned(),
-                    values: vec!["chat".to_owned()],
-                };
-                let slow = ReferencePolicy::SpanSlower {
-                    name: "Feature Extraction".to_owned(),
-                    above_ms: 4,
-                };
-                policies.push(NamedPolicy::new("chat", chat));
-                policies.push(NamedPolicy::new("slow-features", slow));
-            }
-            Self::Everything => {
-                policies = vec![NamedPolicy::new("everything", ReferencePolicy::Always)];
-            }
-        }
-        policies
     }
 }
 
