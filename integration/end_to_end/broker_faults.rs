@@ -28,7 +28,7 @@ fn plan() -> Plan {
 fn rig(broker: &KafkaBroker) -> anyhow::Result<(Rig, Load)> {
     let rig = Rig::without_topics(broker.client_settings(), plan())?;
     rig.make_topics()?;
-    let load = Load::new(&rig, LoadShape::Bulk, 20_000)?;
+    let load = Load::new(&rig, LoadShape::Bulk, 12_000)?;
     Ok((rig, load))
 }
 
@@ -75,7 +75,7 @@ fn a_process_outlives_its_transaction() -> anyhow::Result<()> {
     /// Transactions end after 15 s; one that ended sooner was committed.
     const SOONEST: Duration = Duration::from_secs(10);
     let rig = Rig::new(plan())?;
-    let load = Load::new(&rig, LoadShape::Bulk, 20_000)?;
+    let load = Load::new(&rig, LoadShape::Bulk, 12_000)?;
     let child = in_the_middle(&rig, &load)?;
     loop {
         child.set_frozen(true)?;

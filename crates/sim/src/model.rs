@@ -58,6 +58,10 @@ fn is_punctual(plan: &Plan, input: &Input, trace: usize) -> bool {
     else {
         return false;
     };
+    // A record without a stamp may find a clock that has stood still for any time.
+    if log[first].time.is_none() {
+        return false;
+    }
     let before = log[..first].iter().rev().filter_map(|record| record.time).take(START);
     let after = log[first..].iter().filter_map(|record| record.time).take(START);
     let Some(lowest) = before.chain(after).min() else { return false };

@@ -7,8 +7,9 @@ use tailsift_sampler::Limits;
 use tailsift_sim::{Drain, Mutation, Outcome, Plan, Timeline, What, drain, run, run_mutated};
 
 /// Worlds that are worth a look at every change. In 11, 54 and 120 a clock that starts anew after a
-/// crash starts far behind the records that made it start.
-const REGRESSIONS: [u64; 4] = [7, 11, 54, 120];
+/// crash starts far behind the records that made it start; in 51 729 outputs pile up while survivors
+/// keep the window's segments; in 210 957 a trace begins without a timestamp on a clock that stands.
+const REGRESSIONS: [u64; 6] = [7, 11, 54, 120, 51_729, 210_957];
 const FRESH: u64 = 200;
 
 fn assert_sound(outcome: &Outcome) {
@@ -34,7 +35,7 @@ fn no_invariant_breaks() {
 
 #[test]
 fn no_invariant_breaks_and_nothing_repeats_without_crashes() {
-    for seed in fresh_seeds().take(100) {
+    for seed in REGRESSIONS.into_iter().chain(fresh_seeds().take(100)) {
         assert_sound(&run(&Plan::new(seed).without_crashes()));
     }
 }

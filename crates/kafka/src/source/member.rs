@@ -20,7 +20,7 @@ use crate::ffi::{self, PendingCommit};
 /// Who is told that partitions are taken away, while they still are ours.
 pub trait RevokeHandler: Send + Sync + 'static {
     /// Partitions are about to go to another member: commit what can be, within a budget of
-    /// seconds, then forget them. Runs inside [`Source::poll`].
+    /// seconds, then forget them. Runs inside [`Source::poll`](crate::Source::poll).
     fn handle_revoked(&self, membership: &Membership<'_>, partitions: &[i32]);
 
     /// Partitions are gone already: nothing of them may be committed any more.
