@@ -1,10 +1,13 @@
 //! `latency`: the trace took longer than a threshold.
 
+use tailsift_trace::UnixNano;
+
 use crate::Facts;
 use crate::facts::Bit;
 use crate::set::Compiler;
 
 /// Whole milliseconds from the earliest start to the latest end, strictly above a threshold.
+/// Natively a trace without a start or without an end never counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Latency {
     /// Milliseconds; a duration equal to it does not count.
@@ -19,6 +22,8 @@ pub(crate) struct Rule {
     /// Set when the duration so far was in range: the Collector tests an upper bound after
     /// every span and stops at the first hit.
     hit: Option<Bit>,
+    /// The Collector takes a time of 0 at its word.
+    zero_is_a_time: bool,
 }
 
 impl Latency {
@@ -38,7 +43,11 @@ impl Latency {
             }
         }
         let order_matters = bounded && compiler.collector();
-        Rule { bounds: self, hit: order_matters.then(|| compiler.bit()) }
+        Rule {
+            bounds: self,
+            hit: order_matters.then(|| compiler.bit()),
+            zero_is_a_time: compiler.collector(),
+        }
     }
 }
 
@@ -60,6 +69,9 @@ impl Rule {
     }
 
     fn in_range(&self, facts: &Facts) -> bool {
+        if !self.zero_is_a_time && (facts.start == UnixNano(0) || facts.end == UnixNano(0)) {
+            return false;
+        }
         let Latency { threshold_ms, upper_threshold_ms } = self.bounds;
         let duration_ms = facts.duration_ns() / 1_000_000;
         duration_ms > threshold_ms && (upper_threshold_ms == 0 || duration_ms <= upper_threshold_ms)

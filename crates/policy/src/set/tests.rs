@@ -136,6 +136,10 @@ fn latency_ignores_zero_times_natively_only() {
     check(&kind, &trace, false);
     check_collector(&kind, &trace, true);
     check_collector(&kind, &[span("b", 0, 0), span("a", 1000, 1400)], false);
+    let no_start = [span("a", 0, 1400)];
+    check(&kind, &no_start, false);
+    check_collector(&kind, &no_start, true);
+    check(&kind, &[span("a", 0, 1400), span("b", 1000, 1600)], true);
 }
 
 #[test]
