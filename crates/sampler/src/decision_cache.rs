@@ -51,16 +51,21 @@ impl DecisionCache {
             if filed > now {
                 return None;
             }
-            self.queue.pop_front();
-            let Some(decided) = self.slab.get(key) else { continue };
-            if decided.expiry > now || decided.through > committed {
-                let due = decided.expiry.max(filed);
-                self.queue.push_back((due, key));
-                if decided.expiry <= now {
-                    return None;
-                }
+            let Some(decided) = self.slab.get(key) else {
+                self.queue.pop_front();
+                continue;
+            };
+            if decided.expiry > now {
+                let expiry = decided.expiry;
+                self.queue.pop_front();
+                self.queue.push_back((expiry, key));
                 continue;
             }
+            // It keeps its place: those behind it came later, so they are hardly covered before it.
+            if decided.through > committed {
+                return None;
+            }
+            self.queue.pop_front();
             return self.remove(key);
         }
         None
@@ -84,4 +89,60 @@ impl DecisionCache {
 
 fn heap_bytes(decided: &Decided) -> usize {
     decided.facts.as_ref().map_or(0, Facts::heap_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use tailsift_policy::{CloseReason, Verdict};
+
+    use super::*;
+
+    fn drop_of(trace: u8, through: i64, expiry: i64) -> Decided {
+        Decided {
+            trace_id: TraceId([trace; 16]),
+            decision: Decision {
+                verdict: Verdict::Drop,
+                policy: None,
+                close_reason: CloseReason::DecisionWait,
+                threshold: None,
+            },
+            through,
+            expiry: Millis(expiry),
+            facts: None,
+            would_have_kept: false,
+        }
+    }
+
+    fn pop(cache: &mut DecisionCache, now: i64, committed: i64) -> Option<u8> {
+        cache.pop_expired(Millis(now), committed).map(|trace| trace.0[0])
+    }
+
+    #[test]
+    fn a_verdict_that_is_not_covered_yet_keeps_its_place() {
+        let mut cache = DecisionCache::default();
+        for (trace, through) in [(1, 10), (2, 20), (3, 30)] {
+            cache.insert(drop_of(trace, through, 100));
+        }
+        assert_eq!(pop(&mut cache, i64::MAX, 5), None);
+        assert_eq!(pop(&mut cache, i64::MAX, 5), None);
+        assert_eq!(pop(&mut cache, i64::MAX, 10), Some(1));
+        assert_eq!(pop(&mut cache, i64::MAX, 10), None);
+        assert_eq!(
+            [30, 30, 30].map(|committed| pop(&mut cache, 100, committed)),
+            [Some(2), Some(3), None]
+        );
+    }
+
+    #[test]
+    fn a_verdict_that_was_put_off_is_forgotten_last_and_once() {
+        let mut cache = DecisionCache::default();
+        let first = cache.insert(drop_of(1, 10, 100));
+        cache.insert(drop_of(2, 20, 110));
+        cache.get_mut(first).unwrap().expiry = Millis(150);
+        assert_eq!(pop(&mut cache, 99, 50), None);
+        assert_eq!(pop(&mut cache, 149, 50), Some(2));
+        assert_eq!(pop(&mut cache, 149, 50), None);
+        assert_eq!(pop(&mut cache, 150, 50), Some(1));
+        assert_eq!((pop(&mut cache, 150, 50), cache.len(), cache.bytes()), (None, 0, 0));
+    }
 }
