@@ -29,6 +29,8 @@ pub(crate) struct DecisionCache {
     /// at the back, where it is looked at no earlier than due.
     queue: VecDeque<(Millis, Key)>,
     facts_bytes: usize,
+    /// The verdict lent out last and the bytes of its facts as counted: it may have grown since.
+    lent: Option<(Key, usize)>,
 }
 
 impl DecisionCache {
@@ -41,7 +43,10 @@ impl DecisionCache {
     }
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Decided> {
-        self.slab.get_mut(key)
+        self.take_back();
+        let decided = self.slab.get_mut(key)?;
+        self.lent = Some((key, heap_bytes(decided)));
+        Some(decided)
     }
 
     /// Forgets one verdict that expired by `now` and whose records lie below `committed`, so that
@@ -72,6 +77,7 @@ impl DecisionCache {
     }
 
     fn remove(&mut self, key: Key) -> Option<TraceId> {
+        self.take_back();
         let decided = self.slab.remove(key)?;
         self.facts_bytes -= heap_bytes(&decided);
         Some(decided.trace_id)
@@ -83,7 +89,18 @@ impl DecisionCache {
 
     pub(crate) fn bytes(&self) -> usize {
         let queue = self.queue.len() * size_of::<(Millis, Key)>();
-        self.slab.bytes() + queue + self.facts_bytes
+        self.slab.bytes() + queue + self.facts_bytes + self.growth()
+    }
+
+    fn take_back(&mut self) {
+        self.facts_bytes += self.growth();
+        self.lent = None;
+    }
+
+    /// Bytes by which the facts lent out have grown; facts never shrink.
+    fn growth(&self) -> usize {
+        let Some((key, counted)) = self.lent else { return 0 };
+        self.slab.get(key).map_or(0, |decided| heap_bytes(decided).saturating_sub(counted))
     }
 }
 
@@ -93,7 +110,10 @@ fn heap_bytes(decided: &Decided) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use tailsift_policy::{CloseReason, Verdict};
+    use tailsift_policy::{
+        CloseReason, Kind, Policy, PolicySet, Semantics, StatusCodes, Tally, Verdict,
+    };
+    use tailsift_trace::{Batch, Chunk, Resource, Span, StatusCode, UnixNano};
 
     use super::*;
 
@@ -144,5 +164,49 @@ mod tests {
         assert_eq!(pop(&mut cache, 149, 50), None);
         assert_eq!(pop(&mut cache, 150, 50), Some(1));
         assert_eq!((pop(&mut cache, 150, 50), cache.len(), cache.bytes()), (None, 0, 0));
+    }
+
+    /// So many policies that what they know of an error takes memory of its own.
+    fn fold_an_error(facts: &mut Facts) {
+        let of = |name: usize, code| {
+            Policy::new(name.to_string(), Kind::StatusCode(StatusCodes(vec![code])))
+        };
+        let policies = (0..64).map(|name| of(name, StatusCode::OK));
+        let policies = policies.chain([of(64, StatusCode::ERROR)]).collect();
+        let set = PolicySet::compile(policies, Semantics::default()).unwrap();
+        let span = Span {
+            trace_id: TraceId([1; 16]),
+            span_id: None,
+            parent_span_id: None,
+            start: UnixNano(1),
+            end: UnixNano(2),
+            name: b"",
+            trace_state: b"",
+            flags: 0,
+            kind: 0,
+            status: StatusCode::ERROR,
+            resource: 0,
+            attributes: 0..0,
+        };
+        let batch =
+            Batch { resources: vec![Resource::default()], spans: vec![span], ..Batch::default() };
+        let chunk = Chunk { trace_id: TraceId([1; 16]), spans: 0..1, pieces: 0..0 };
+        set.fold(facts, &batch, &chunk, &mut Tally::default());
+    }
+
+    #[test]
+    fn facts_that_grow_are_counted_and_given_back() {
+        let mut cache = DecisionCache::default();
+        for trace in [1, 2] {
+            cache.insert(Decided { facts: Some(Facts::default()), ..drop_of(trace, 10, 100) });
+        }
+        let third = cache.insert(Decided { facts: Some(Facts::default()), ..drop_of(3, 10, 100) });
+        let before = cache.bytes();
+        fold_an_error(cache.get_mut(third).unwrap().facts.as_mut().unwrap());
+        assert_eq!(cache.bytes(), before + 16);
+        assert!(cache.get_mut(third).is_some());
+        assert_eq!(cache.bytes(), before + 16, "counted once");
+        assert_eq!([(); 4].map(|()| pop(&mut cache, 100, 10)), [Some(1), Some(2), Some(3), None]);
+        assert_eq!(cache.bytes(), 0);
     }
 }
