@@ -32,7 +32,7 @@ pub struct Config {
     pub input: Input,
     /// Where kept traces go.
     pub output: Output,
-    /// The log of verdicts.
+    /// Verdicts, remembered for late spans.
     pub decisions: Decisions,
     /// The topic for records that cannot be read; `None` = they are counted and logged only.
     pub dead_letters: Option<String>,
@@ -57,7 +57,8 @@ pub struct Kafka {
 /// What a crash may repeat.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Delivery {
-    /// Readers of committed records see each kept span once.
+    /// Exports and offsets commit in one transaction. Readers of committed records see each kept
+    /// span once, and after a crash or rebalance perhaps again.
     ExactlyOnce,
     /// Kept spans may be seen again.
     AtLeastOnce,
@@ -140,7 +141,7 @@ pub enum Partitioner {
     Murmur2,
 }
 
-/// The log of verdicts.
+/// Verdicts, remembered for late spans.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Decisions {
     /// The topic: `<group>.decisions`.

@@ -42,7 +42,7 @@ const MIB: u64 = 1 << 20;
 pub(crate) static DELIVERY: [Choice; 2] = [
     choice(
         "exactly_once",
-        "a transaction per epoch: readers of committed records see each kept span once",
+        "a transaction per epoch: readers of committed records see each kept span once, and after a crash or rebalance perhaps again",
     ),
     choice("at_least_once", "no transactions: after a crash kept spans may be repeated"),
 ];
@@ -121,7 +121,7 @@ pub(crate) static ROOT: Section = Section {
             "decisions",
             Type::Section(&DECISIONS),
             Optional("all defaults"),
-            "The log of verdicts, topic <group>.decisions",
+            "Verdicts, remembered for late spans",
         ),
         key(
             "dead_letters",

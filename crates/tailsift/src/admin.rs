@@ -75,7 +75,7 @@ pub(crate) fn bind(listen: SocketAddr, explicit: bool) -> anyhow::Result<TcpList
                 return Err(error).with_context(|| {
                     format!(
                         "http.listen: cannot listen on {listen}; give an address of this machine \
-                         and a port it may use, or `http: {{listen: off}}`"
+                         and a port it may use, or `http: off`"
                     )
                 });
             }
@@ -84,7 +84,7 @@ pub(crate) fn bind(listen: SocketAddr, explicit: bool) -> anyhow::Result<TcpList
     let tried = if explicit { "is" } else { "and the ports after it are" };
     Err(anyhow!(
         "http.listen: {listen} {tried} in use; stop the other process, give a free port, or \
-         `http: {{listen: off}}`"
+         `http: off`"
     ))
 }
 

@@ -158,9 +158,18 @@ mod tests {
 
     #[test]
     fn times_have_units() {
-        assert_eq!(time("5s"), Ok(Duration::from_secs(5)));
-        for bad in ["5", "s", "-1s", "0s", "25h", "999999999999999999999h", "1.5s"] {
-            assert!(time(bad).is_err(), "{bad}");
+        for (text, milliseconds) in [
+            ("500ms", 500),
+            ("20s", 20_000),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("24h", 86_400_000),
+        ] {
+            assert_eq!(time(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", "20", "s", "0s", "-1s", "1.5s", "25h", "18446744073709551615h", "ms"] {
+            let error = time(text).unwrap_err();
+            assert!(error.starts_with("expected a time above 0 and up to 24h"), "{text}: {error}");
         }
     }
 }

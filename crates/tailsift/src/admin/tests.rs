@@ -303,7 +303,7 @@ fn a_busy_default_port_moves_and_a_busy_configured_one_is_an_error() {
         error,
         format!(
             "http.listen: {address} is in use; stop the other process, give a free port, or \
-             `http: {{listen: off}}`"
+             `http: off`"
         )
     );
 }

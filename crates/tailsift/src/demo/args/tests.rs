@@ -1,26 +1,11 @@
-use std::time::Duration;
-
 use clap::Parser;
 
-use super::{DemoArgs, duration};
+use super::DemoArgs;
 
 #[derive(Debug, Parser)]
 struct Cli {
     #[command(flatten)]
     demo: DemoArgs,
-}
-
-#[test]
-fn durations_have_units() {
-    for (text, milliseconds) in
-        [("500ms", 500), ("20s", 20_000), ("2m", 120_000), ("1h", 3_600_000), ("24h", 86_400_000)]
-    {
-        assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
-    }
-    for text in ["", "20", "s", "0s", "-1s", "1.5s", "25h", "18446744073709551615h", "ms"] {
-        let error = duration(text).unwrap_err();
-        assert!(error.starts_with("expected a time above 0 and up to 24h"), "{text}: {error}");
-    }
 }
 
 #[test]
