@@ -71,14 +71,14 @@ fn poison_becomes_dead_letters() -> anyhow::Result<()> {
     let rig = rig()?;
     let (records, _) = run_on_mixture(&rig, &[])?;
     let letters = rig.read(&rig.dead_letters)?;
-    let bad = ["garbage", "truncated", "some malformed"];
+    let bad = ["garbage", "truncated", "tombstone", "some malformed"];
     ensure!(letters.len() == bad.len(), "{letters:?}");
     for (letter, bad) in letters.iter().zip(bad) {
         let place = records.iter().position(|record| key(record) == bad.as_bytes());
         let place = place.context("not in the mixture")?;
         ensure_is_letter_of(letter, &records[place], place, &rig)?;
     }
-    let reason = header(&letters[2], "tailsift.reason").unwrap_or_default();
+    let reason = header(&letters[3], "tailsift.reason").unwrap_or_default();
     ensure!(reason.starts_with("2 spans have no usable trace ID"), "{reason}");
     Ok(())
 }
@@ -121,7 +121,7 @@ fn poison_is_a_dead_letter_once() -> anyhow::Result<()> {
     run_on_mixture(&rig, &[])?;
     rig.produce(&[record("more", Some(request(vec![span(9, 1)])))])?;
     rig.run_until_idle(&[])?;
-    ensure!(rig.read(&rig.dead_letters)?.len() == 3);
+    ensure!(rig.read(&rig.dead_letters)?.len() == 4);
     Ok(())
 }
 

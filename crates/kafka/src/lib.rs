@@ -4,7 +4,6 @@ mod client;
 mod embedded;
 mod error;
 mod ffi;
-mod headers;
 mod mark;
 mod observer;
 mod offsets;
@@ -20,7 +19,6 @@ pub use embedded::EmbeddedBroker;
 pub use error::{
     ClientError, EmbeddedError, ReadError, SinkError, SourceError, TopicError, WriteError,
 };
-pub use headers::{decode_headers, encode_headers};
 pub use mark::OffsetMark;
 pub use observer::Observer;
 pub use offsets::{Isolation, PartitionOffset};

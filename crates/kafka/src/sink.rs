@@ -16,6 +16,8 @@ use tracing::{info, warn};
 
 use crate::client::ClientSettings;
 use crate::error::{SinkError, describe};
+use crate::ffi;
+use crate::mark::OffsetMetadata;
 use crate::source::Membership;
 use crate::{OffsetMark, Partitioner};
 use produce::{Transactional, TrySend};
@@ -420,14 +422,13 @@ impl Sink {
         let Ok(committed) = membership.committed(question, Self::STEP) else {
             return Ok(Next::Later(Step::Doubt));
         };
-        let is_ours =
-            crate::ffi::committed_metadata(&committed, 0) == self.mark.to_string().as_bytes();
+        let metadata = OffsetMetadata::parse(ffi::committed_metadata(&committed, 0));
+        let is_ours = metadata.is_some_and(|metadata| metadata.mark == self.mark);
         info!(committed = is_ours, "an epoch's commit was in doubt");
         Ok(if is_ours { Next::Done(true) } else { Next::Step(Step::Start) })
     }
 
     fn offsets(&self, epoch: &Epoch) -> Result<TopicPartitionList, SinkError> {
-        let mark = self.mark.to_string();
         let mut list = TopicPartitionList::with_capacity(epoch.parts.len());
         for part in &epoch.parts {
             let refused = |error: &KafkaError| SinkError::Offset {
@@ -438,7 +439,8 @@ impl Sink {
             let mut element = list.add_partition(&self.settings.input_topic, part.partition);
             let offset = Offset::Offset(part.commit_offset);
             element.set_offset(offset).map_err(|error| refused(&error))?;
-            element.set_metadata(&mark);
+            let stream_time = part.commit_stream_time;
+            element.set_metadata(OffsetMetadata { mark: self.mark, stream_time }.to_string());
         }
         Ok(list)
     }

@@ -8,12 +8,13 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
+use tailsift_trace::{Millis, encode_headers};
 use tracing::{debug, warn};
 
 use crate::client::ClientSettings;
 use crate::error::{ClientError, SourceError, describe};
 use crate::ffi;
-use crate::headers::encode_headers;
+use crate::mark::OffsetMetadata;
 use member::{Context, assign, lock};
 pub use member::{Membership, RevokeHandler};
 
@@ -92,7 +93,7 @@ impl SourceRecord<'_> {
         self.0.payload()
     }
 
-    /// Its headers, encoded (see [`encode_headers`](crate::encode_headers)), in place of what
+    /// Its headers, encoded (see [`encode_headers`]), in place of what
     /// `out` held.
     pub fn headers(&self, out: &mut Vec<u8>) {
         out.clear();
@@ -108,6 +109,8 @@ pub struct Assigned {
     pub partition: i32,
     /// Where to read on.
     pub offset: i64,
+    /// Stream time there, if a worker of ours committed the offset.
+    pub stream_time: Option<Millis>,
     /// False if the group had committed nothing here, so that this is where it starts.
     pub committed: bool,
     /// Records between the committed offset and the log's start: deleted before they were read.
@@ -237,7 +240,7 @@ impl Source {
         for partition in partitions {
             question.add_partition(topic, *partition);
         }
-        let committed = self.consumer.committed_offsets(question, PATIENCE)?;
+        let last = self.consumer.committed_offsets(question, PATIENCE)?;
         let at = |wanted| {
             let mut question = TopicPartitionList::with_capacity(partitions.len());
             for partition in partitions {
@@ -260,14 +263,19 @@ impl Source {
         for partition in partitions.iter().copied() {
             let none = KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset);
             let Offset::Offset(log_start) = find(&log_starts, partition)? else { return Err(none) };
-            let (offset, committed) = match (find(&committed, partition)?, find(&news, partition)?)
-            {
+            let (offset, committed) = match (find(&last, partition)?, find(&news, partition)?) {
                 (Offset::Offset(offset), _) => (offset, true),
                 (_, Offset::Offset(offset)) => (offset, false),
                 (_, _) => return Err(none),
             };
             let missing = (log_start - offset).max(0);
-            starts.push(Assigned { partition, offset: offset.max(log_start), committed, missing });
+            starts.push(Assigned {
+                partition,
+                offset: offset.max(log_start),
+                stream_time: stream_time_in(&last, partition),
+                committed,
+                missing,
+            });
         }
         Ok(starts)
     }
@@ -301,6 +309,12 @@ impl SourceSettings {
             remedy: remedy(error),
         }
     }
+}
+
+/// The stream time that was committed beside a partition's offset.
+fn stream_time_in(committed: &TopicPartitionList, partition: i32) -> Option<Millis> {
+    let index = committed.elements().iter().position(|element| element.partition() == partition)?;
+    OffsetMetadata::parse(ffi::committed_metadata(committed, index))?.stream_time
 }
 
 /// Troubles that librdkafka works on by itself, or that asking again may end.

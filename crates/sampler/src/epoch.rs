@@ -47,7 +47,7 @@ pub struct Export {
     pub spans: u32,
     /// Stream time of the decision (of its arrival, if late).
     pub time: Millis,
-    /// The input records' headers, in the shell's own encoding, if all records agreed.
+    /// The headers that all input records had, encoded ([`tailsift_trace::encode_headers`]).
     pub headers: Box<[u8]>,
     /// An `ExportTraceServiceRequest` of any size.
     pub payload: Arc<Vec<u8>>,
@@ -66,7 +66,7 @@ pub struct DeadLetter {
     pub key: Option<Vec<u8>>,
     /// Its value.
     pub value: Option<Vec<u8>>,
-    /// Its headers, in the shell's own encoding.
+    /// Its headers, encoded.
     pub headers: Box<[u8]>,
 }
 

@@ -9,12 +9,12 @@
 //! ```
 //! use std::sync::Arc;
 //! use tailsift_policy::{Kind, Policy, PolicySet, Semantics};
-//! use tailsift_sampler::{Limits, Shard};
+//! use tailsift_sampler::{Limits, Restored, Shard};
 //!
 //! let all = Policy::new("all", Kind::AlwaysSample);
 //! let set = PolicySet::compile(vec![all], Semantics::default()).unwrap();
 //! let mut shard = Shard::new(Arc::new(set), Limits::default());
-//! shard.handle_assigned(0, 42);
+//! shard.handle_assigned(0, Restored { offset: 42, stream_time: None });
 //! let epoch = shard.poll_epoch().expect("a new partition fixes where its group starts");
 //! assert_eq!(epoch.parts[0].commit_offset, 42);
 //! ```
@@ -36,5 +36,5 @@ mod window;
 
 pub use epoch::{DeadLetter, Epoch, Export, Judged, Part};
 pub use limits::Limits;
-pub use shard::{RecordAt, Shard};
+pub use shard::{RecordAt, Restored, Shard};
 pub use stats::{Gauges, Progress, Stats};

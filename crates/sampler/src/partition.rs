@@ -12,8 +12,8 @@ use crate::ledger::{Arrival, Ledger};
 use crate::segment::Segments;
 use crate::slab::Key;
 use crate::stream_time::StreamTime;
-use crate::window::{Headers, OpenTrace, Place, Window};
-use crate::{DeadLetter, Export, Judged, Limits, Part, RecordAt, Stats};
+use crate::window::{OpenTrace, Place, Window};
+use crate::{DeadLetter, Export, Judged, Limits, Part, RecordAt, Restored, Stats};
 
 /// What is the same for all partitions of a shard, lent for the length of a call.
 pub(crate) struct Common<'a> {
@@ -47,14 +47,14 @@ pub(crate) struct Partition {
 }
 
 impl Partition {
-    pub(crate) fn new(id: i32, assignment: u64, offset: i64, limits: &Limits) -> Self {
+    pub(crate) fn new(id: i32, assignment: u64, from: Restored, limits: &Limits) -> Self {
         let rule = CloseRule::new(limits);
         Self {
             id,
             assignment,
-            next_offset: offset,
+            next_offset: from.offset,
             committed: None,
-            clock: StreamTime::new(limits.decision_wait),
+            clock: StreamTime::new(from.stream_time, limits.decision_wait),
             window: Window::new(),
             segments: Segments::default(),
             ledger: Ledger::default(),
@@ -145,7 +145,7 @@ impl Partition {
             stream_time: before,
             sequence: *common.sequence,
         });
-        self.by_arrival.file(self.clock.now(), key);
+        self.by_arrival.file(&self.clock, at.time, key);
         key
     }
 
@@ -167,7 +167,7 @@ impl Partition {
             && !trace.root_filed
         {
             trace.root_filed = true;
-            by_root.file(self.clock.now(), key);
+            by_root.file(&self.clock, at.time, key);
         }
         if let Some(reason) = self.rule.limit_reached(&trace.facts, trace.bytes) {
             self.full.push((key, reason));
@@ -219,11 +219,10 @@ impl Partition {
         while let Some((key, reason)) = self.full.pop() {
             self.judge(key, reason, common);
         }
-        let Some(now) = self.clock.now() else { return };
-        while let Some(key) = self.by_root.as_mut().and_then(|by_root| by_root.pop_due(now)) {
+        while let Some(key) = self.by_root.as_mut().and_then(|roots| roots.pop_due(&self.clock)) {
             self.judge(key, CloseReason::RootWait, common);
         }
-        while let Some(key) = self.by_arrival.pop_due(now) {
+        while let Some(key) = self.by_arrival.pop_due(&self.clock) {
             self.judge(key, CloseReason::DecisionWait, common);
         }
         if self.segments.is_sparse() {
@@ -305,20 +304,14 @@ impl Partition {
             self.segments.write(*chunk, &mut payload);
         }
         let payload = Arc::new(payload);
-        let headers = match &trace.headers {
-            Headers::Same(headers) => headers.clone(),
-            Headers::Differ => {
-                stats.headers_differed += 1;
-                Box::default()
-            }
-        };
+        stats.headers_differed += u64::from(trace.headers_differ);
         let export = Export {
             trace_id: trace.trace_id,
             decision,
             late: false,
             spans: trace.facts.spans,
             time,
-            headers,
+            headers: trace.headers.clone(),
             payload: Arc::clone(&payload),
         };
         self.output_bytes += export.bytes();

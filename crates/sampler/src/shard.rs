@@ -21,10 +21,21 @@ pub struct RecordAt<'a> {
     pub time: Option<Millis>,
     /// The wall clock as it was read.
     pub wall_now: Millis,
-    /// Its headers, in an encoding of the shell's own; empty = none.
+    /// Its headers, encoded ([`tailsift_trace::encode_headers`]).
     pub headers: &'a [u8],
     /// The length of its payload.
     pub bytes: usize,
+}
+
+/// Where a partition is taken up: what its last owner committed, or where the group starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Restored {
+    /// The next offset to read.
+    pub offset: i64,
+    /// Stream time just before the record at `offset` was applied
+    /// ([`Part::commit_stream_time`](crate::Part::commit_stream_time)); `None` = the clock starts
+    /// anew.
+    pub stream_time: Option<Millis>,
 }
 
 /// The sampler of one worker. See the crate's page.
@@ -75,13 +86,13 @@ impl Shard {
         self.reports_judged = wanted;
     }
 
-    /// A partition is ours, to be read from `offset`.
+    /// A partition is ours.
     ///
     /// # Panics
     /// If it is ours already.
-    pub fn handle_assigned(&mut self, partition: i32, offset: i64) {
+    pub fn handle_assigned(&mut self, partition: i32, from: Restored) {
         self.assignments += 1;
-        let state = Partition::new(partition, self.assignments, offset, &self.limits);
+        let state = Partition::new(partition, self.assignments, from, &self.limits);
         let earlier = self.partitions.insert(partition, state);
         assert!(earlier.is_none(), "partition {partition} was assigned twice");
     }

@@ -16,7 +16,7 @@ pub struct Stats {
     pub malformed_spans: u64,
     /// Records that could not be read at all.
     pub poison_records: u64,
-    /// Records without a value, or with no span in it.
+    /// Records with no span in their value.
     pub empty_records: u64,
     /// Traces that entered the window.
     pub traces_opened: u64,
@@ -40,7 +40,7 @@ pub struct Stats {
     pub late_would_have_kept: u64,
     /// Verdicts forgotten before their time, for want of memory.
     pub decisions_forgotten_early: u64,
-    /// Kept traces whose records disagreed in their headers, so that none was copied.
+    /// Kept traces whose records disagreed in some header, which was not copied.
     pub headers_differed: u64,
     /// Traces seen on two partitions: the input is not keyed by trace ID (a sample of one trace
     /// in 64 is looked at).

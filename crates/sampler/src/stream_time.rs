@@ -35,10 +35,20 @@ impl Run {
 }
 
 impl StreamTime {
-    /// A clock that has not started. `wait` is the longest wait of a trace.
-    pub(crate) fn new(wait: Millis) -> Self {
+    /// A clock that goes on at `now`, or has not started. `wait` is the longest wait of a trace.
+    pub(crate) fn new(now: Option<Millis>, wait: Millis) -> Self {
         let jump = wait.max(Millis::from_secs(60));
-        Self { now: None, jump, first: Run::default(), far: Run::default() }
+        Self { now, jump, first: Run::default(), far: Run::default() }
+    }
+
+    /// The time, unless the clock has not started or may be about to jump.
+    pub(crate) fn certain(&self) -> Option<Millis> {
+        self.now.filter(|_| self.far.count == 0)
+    }
+
+    /// True if `time` is not so far ahead that it takes eight to be believed.
+    pub(crate) fn is_near(&self, time: Millis) -> bool {
+        self.now.is_some_and(|now| time <= now + self.jump)
     }
 
     pub(crate) fn now(&self) -> Option<Millis> {
@@ -52,7 +62,7 @@ impl StreamTime {
             self.now = self.first.add(time);
             return;
         };
-        if time <= now + self.jump {
+        if self.is_near(time) {
             self.far = Run::default();
             self.now = Some(now.max(time));
         } else if let Some(least) = self.far.add(time) {
@@ -63,6 +73,7 @@ impl StreamTime {
     /// Everything written before `proven` has been read.
     pub(crate) fn handle_idle(&mut self, proven: Millis) {
         self.now = Some(self.now.map_or(proven, |now| now.max(proven)));
+        self.far = Run::default();
     }
 }
 
@@ -73,7 +84,7 @@ mod tests {
     const WALL: Millis = Millis(1_000_000_000);
 
     fn run(times: &[i64]) -> Option<i64> {
-        let mut clock = StreamTime::new(Millis::from_secs(30));
+        let mut clock = StreamTime::new(None, Millis::from_secs(30));
         for time in times {
             clock.handle_record((*time >= 0).then_some(Millis(*time)), WALL);
         }
@@ -114,7 +125,7 @@ mod tests {
 
     #[test]
     fn an_idle_proof_starts_and_moves_it() {
-        let mut clock = StreamTime::new(Millis::from_secs(30));
+        let mut clock = StreamTime::new(None, Millis::from_secs(30));
         clock.handle_idle(Millis(5000));
         clock.handle_idle(Millis(4000));
         assert_eq!(clock.now(), Some(Millis(5000)));

@@ -3,7 +3,7 @@
 use ahash::RandomState;
 use hashbrown::HashMap;
 use tailsift_policy::Facts;
-use tailsift_trace::{Millis, TraceId};
+use tailsift_trace::{Millis, TraceId, common_headers};
 
 use crate::decision_cache::{Decided, DecisionCache};
 use crate::segment::Stored;
@@ -16,36 +16,11 @@ pub(crate) struct OpenTrace {
     pub(crate) facts: Facts,
     pub(crate) chunks: Vec<Stored>,
     pub(crate) bytes: usize,
-    pub(crate) headers: Headers,
+    /// Those that all its records have, encoded ([`tailsift_trace::encode_headers`]).
+    pub(crate) headers: Box<[u8]>,
+    /// Some record had others.
+    pub(crate) headers_differ: bool,
     pub(crate) root_filed: bool,
-}
-
-/// The headers of a trace's records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Headers {
-    /// The same on all records so far.
-    Same(Box<[u8]>),
-    /// They differ.
-    Differ,
-}
-
-impl Headers {
-    fn meet(&mut self, other: &[u8]) {
-        let differs = match self {
-            Self::Same(headers) => **headers != *other,
-            Self::Differ => false,
-        };
-        if differs {
-            *self = Self::Differ;
-        }
-    }
-
-    fn heap_bytes(&self) -> usize {
-        match self {
-            Self::Same(headers) => headers.len(),
-            Self::Differ => 0,
-        }
-    }
 }
 
 /// Where a trace stands. One look-up tells.
@@ -88,14 +63,14 @@ impl Window {
 
     /// Opens a trace that was not found.
     pub(crate) fn open(&mut self, trace_id: TraceId, headers: &[u8]) -> Key {
-        let headers = Headers::Same(headers.into());
-        self.open_heap += headers.heap_bytes();
+        self.open_heap += headers.len();
         let key = self.open.insert(OpenTrace {
             trace_id,
             facts: Facts::default(),
             chunks: Vec::new(),
             bytes: 0,
-            headers,
+            headers: headers.into(),
+            headers_differ: false,
             root_filed: false,
         });
         self.index.insert(trace_id, Place::Open(key));
@@ -114,7 +89,10 @@ impl Window {
         let (heap, spans) = (heap_bytes(trace), trace.facts.spans);
         trace.chunks.push(chunk);
         trace.bytes += chunk.len();
-        trace.headers.meet(headers);
+        if *trace.headers != *headers {
+            trace.headers = common_headers(&trace.headers, headers).into();
+            trace.headers_differ = true;
+        }
         fold(&mut trace.facts);
         self.open_heap = self.open_heap + heap_bytes(trace) - heap;
         self.spans_open += u64::from(trace.facts.spans - spans);
@@ -185,5 +163,5 @@ impl Window {
 
 fn heap_bytes(trace: &OpenTrace) -> usize {
     let chunks = trace.chunks.capacity() * size_of::<Stored>();
-    chunks + trace.headers.heap_bytes() + trace.facts.heap_bytes()
+    chunks + trace.headers.len() + trace.facts.heap_bytes()
 }

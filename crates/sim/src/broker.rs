@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use tailsift_otlp::split_to_size;
-use tailsift_sampler::{Export, Part};
+use tailsift_sampler::{Export, Part, Restored};
 use tailsift_trace::{Millis, TraceId};
 
 use crate::fault::Mutation;
@@ -31,6 +31,8 @@ pub(crate) struct Broker {
     pub(crate) input: Input,
     pub(crate) wall: Millis,
     committed: BTreeMap<i32, i64>,
+    /// What was committed beside the offsets: stream time just before the record there.
+    clocks: BTreeMap<i32, Option<Millis>>,
     owners: BTreeMap<i32, Owner>,
     /// Partitions that shall move, and where to, once their owner lets go.
     moving: BTreeMap<i32, usize>,
@@ -52,6 +54,7 @@ impl Broker {
             input,
             wall,
             committed: BTreeMap::new(),
+            clocks: BTreeMap::new(),
             owners: BTreeMap::new(),
             moving: BTreeMap::new(),
             tokens: 0,
@@ -86,10 +89,11 @@ impl Broker {
     }
 
     /// Where a new owner starts; a group that never committed starts at the log's start.
-    pub(crate) fn start_offset(&self, partition: i32) -> i64 {
+    pub(crate) fn start(&self, partition: i32) -> Restored {
         let log = &self.input.logs[partition as usize];
         let start = log.first().map_or(0, |record| record.offset);
-        self.committed.get(&partition).copied().unwrap_or(start)
+        let stream_time = self.clocks.get(&partition).copied().flatten();
+        Restored { offset: self.committed.get(&partition).copied().unwrap_or(start), stream_time }
     }
 
     pub(crate) fn owner(&self, partition: i32) -> Option<Owner> {
@@ -134,6 +138,9 @@ impl Broker {
         for (part, _) in parts {
             if self.mutation != Some(Mutation::ForgetOffsets) {
                 self.committed.insert(part.partition, part.commit_offset);
+                let kept = self.mutation != Some(Mutation::ForgetClock);
+                let clock = part.commit_stream_time.filter(|_| kept);
+                self.clocks.insert(part.partition, clock);
             }
             for letter in &part.dead_letters {
                 *self.dead_letters.entry((part.partition, letter.offset)).or_default() += 1;
@@ -154,6 +161,7 @@ impl Broker {
     pub(crate) fn committed(&self, partition: i32) -> Option<i64> {
         self.committed.get(&partition).copied()
     }
+
     fn publish(&mut self, export: &Export) {
         // What cannot be split is published as it came: the checkers then judge its bytes.
         let split = split_to_size(&export.payload, self.message_bytes_max).unwrap_or_default();

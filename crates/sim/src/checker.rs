@@ -7,6 +7,7 @@ mod counters;
 mod intact;
 mod memory_bound;
 mod no_loss;
+mod stream_time;
 mod verdict;
 
 use tailsift_sampler::{Gauges, Progress, Stats};
@@ -29,12 +30,6 @@ pub(crate) struct View<'a> {
     pub(crate) stats: &'a Stats,
     pub(crate) plan: &'a Plan,
     pub(crate) broker: &'a Broker,
-}
-
-impl View<'_> {
-    pub(crate) fn progress_of(&self, partition: i32) -> Option<&Progress> {
-        self.progress.iter().find(|progress| progress.partition == partition)
-    }
 }
 
 pub(crate) struct Checkers {
@@ -79,7 +74,7 @@ impl Checkers {
             }
             self.book.enter(event, view);
         }
-        self.clocks.check(&events[0].what, view)?;
+        self.clocks.check(&events[0].what, &self.book, view)?;
         clock::check_overdue(&self.book, view)
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tailsift_otlp::Scanner;
 use tailsift_policy::{CloseReason, PolicySet, Semantics, Verdict};
-use tailsift_sampler::{RecordAt, Shard};
+use tailsift_sampler::{RecordAt, Restored, Shard};
 use tailsift_trace::Millis;
 
 use crate::input::{Input, Record};
@@ -39,8 +39,8 @@ pub fn drain(plan: &Plan, how: Drain) -> BTreeMap<usize, Vec<Judged>> {
     shard.report_judged(true);
     let mut judged: BTreeMap<usize, Vec<Judged>> = BTreeMap::new();
     for (partition, log) in input.logs.iter().enumerate() {
-        let start = log.first().map_or(0, |record| record.offset);
-        shard.handle_assigned(partition as i32, start);
+        let offset = log.first().map_or(0, |record| record.offset);
+        shard.handle_assigned(partition as i32, Restored { offset, stream_time: None });
     }
     let ends = input.ends();
     for (count, (partition, record)) in order(&input, how.burst).into_iter().enumerate() {

@@ -25,6 +25,8 @@ pub enum What {
         partition: i32,
         /// Where from.
         offset: i64,
+        /// What its clock goes on from, ms since the Unix epoch; `None` = it starts anew.
+        stream_time: Option<Millis>,
     },
     /// A partition was given up.
     Revoked {
@@ -110,6 +112,9 @@ pub struct CutPart {
     pub commit_offset: i64,
     /// What is to be read next.
     pub next_offset: i64,
+    /// Stream time just before the record at `commit_offset`, for the next owner, ms since the
+    /// Unix epoch.
+    pub commit_stream_time: Option<Millis>,
     /// What is to be exported: the trace, its spans (sorted), and whether they are late.
     pub exports: Vec<(usize, Vec<usize>, bool)>,
     /// Offsets of records that nobody could read.

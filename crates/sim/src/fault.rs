@@ -7,6 +7,10 @@ pub enum Mutation {
     CommitNextOffset,
     /// Exports become visible, offsets do not.
     ForgetOffsets,
+    /// Offsets are committed without the clock beside them.
+    ForgetClock,
+    /// The clock at the cut is committed, not the one at the offset.
+    CommitNextClock,
     /// The last export of a commit is lost.
     DropExport,
     /// The last export of a commit is there twice.
@@ -49,9 +53,11 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::CommitNextOffset,
         Self::ForgetOffsets,
+        Self::ForgetClock,
+        Self::CommitNextClock,
         Self::DropExport,
         Self::RepeatExport,
         Self::LoseLateSpans,
@@ -75,15 +81,18 @@ impl Mutation {
     /// The invariants that it breaks first, one of these.
     pub const fn seen_by(self) -> &'static [&'static str] {
         match self {
-            Self::CommitNextOffset | Self::ForgetOffsets | Self::AcceptStrangers => {
-                &["commit order"]
-            }
+            Self::CommitNextOffset
+            | Self::CommitNextClock
+            | Self::ForgetOffsets
+            | Self::AcceptStrangers => &["commit order"],
             Self::DropExport | Self::RepeatExport | Self::FlipByte => &["intact"],
             Self::StartAtEnd => &["no loss", "commit order"],
             Self::SkipRecord => &["no loss", "liveness"],
             Self::FalseIdleProof | Self::DropDeadLetters | Self::LoseLateSpans => &["no loss"],
             Self::RepeatRecord | Self::KeepAll | Self::ForgetPolicy => &["verdict"],
-            Self::HalfTheWait | Self::TwiceTheWait | Self::WallAhead => &["clock"],
+            Self::ForgetClock | Self::HalfTheWait | Self::TwiceTheWait | Self::WallAhead => {
+                &["clock"]
+            }
             Self::MemoryUnbounded | Self::IgnoreCongestion => &["memory bound"],
             Self::ReadAfterRevoke => &["counters"],
             Self::NeverCommit => &["liveness"],

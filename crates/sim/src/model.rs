@@ -40,11 +40,9 @@ pub(crate) fn keeps(spans: &[&Span]) -> bool {
     slow || spans.iter().any(|span| span.error) || spans.iter().any(|span| unsure(&span))
 }
 
-/// How many stamped records the clock may need until it starts.
-const START: usize = 8;
-
-/// Stream time runs from partition start to partition start through different values; this takes
-/// the lowest that it can have at the trace's first record and the highest just before its last.
+/// A trace waits from its own first stamp at least, whoever reads it and however often the clock
+/// was taken up in between; this takes the highest that stream time can be just before its last
+/// record.
 fn is_punctual(plan: &Plan, input: &Input, trace: usize) -> bool {
     if plan.has_tight_limits() || plan.faults.future > 0 {
         return false;
@@ -59,19 +57,12 @@ fn is_punctual(plan: &Plan, input: &Input, trace: usize) -> bool {
         return false;
     };
     // A record without a stamp may find a clock that has stood still for any time.
-    if log[first].time.is_none() {
-        return false;
-    }
-    let before = log[..first].iter().rev().filter_map(|record| record.time).take(START);
-    let after = log[first..].iter().filter_map(|record| record.time).take(START);
-    let Some(lowest) = before.chain(after).min() else { return false };
-    // A clock that is started by an idle proof starts up to the grace behind the records.
-    let lowest = lowest - plan.limits.idle_grace;
+    let Some(opened) = log[first].time else { return false };
     let stamped = log[..last].iter().filter_map(|record| record.time).max();
     let proven = log[last].appended - plan.limits.idle_grace;
     let highest = stamped.map_or(proven, |stamped| stamped.max(proven));
     let wait = plan.limits.decision_wait_after_root.unwrap_or(plan.limits.decision_wait);
-    highest - lowest < wait.min(plan.limits.decision_wait)
+    highest - opened < wait.min(plan.limits.decision_wait)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use tailsift_policy::Verdict;
 use tailsift_trace::Millis;
 
 use crate::event::{CutPart, Event, Judgement, What};
+use crate::input::BEGIN;
 use crate::plan::Plan;
 use crate::world::Outcome;
 
@@ -99,8 +100,11 @@ impl<'a> Timeline<'a> {
 
     fn describe(&self, event: &Event) -> (Option<i32>, &'static str, String) {
         match &event.what {
-            What::Assigned { partition, offset } => {
-                (Some(*partition), BLUE, format!("assigned from {offset}"))
+            What::Assigned { partition, offset, stream_time } => {
+                let clock = stream_time.map_or("no clock yet".to_owned(), |time| {
+                    format!("clock at {}", seconds(time - BEGIN))
+                });
+                (Some(*partition), BLUE, format!("assigned from {offset}, {clock}"))
             }
             What::Revoked { partition, lost } => {
                 let how = if *lost { "LOST" } else { "revoked" };
@@ -157,7 +161,7 @@ impl<'a> Timeline<'a> {
 
     fn parts(&self, parts: &[CutPart]) -> String {
         let told = |part: &CutPart| {
-            let CutPart { partition, commit_offset, next_offset, exports, dead_letters } = part;
+            let CutPart { partition, commit_offset, next_offset, exports, dead_letters, .. } = part;
             let mut text = format!("p{partition} {commit_offset}/{next_offset}");
             for (trace, _, late) in exports {
                 text.push_str(if *late { " +" } else { " " });
@@ -206,7 +210,7 @@ fn late(stamp: Option<Millis>, event: &Event) -> String {
     match stamp {
         None => ", no timestamp".to_owned(),
         Some(stamp) => {
-            let behind = event.time - (stamp - crate::input::BEGIN);
+            let behind = event.time - (stamp - BEGIN);
             if behind.0 < 0 {
                 format!(", {} ahead", seconds(Millis(-behind.0)))
             } else {
@@ -217,5 +221,7 @@ fn late(stamp: Option<Millis>, event: &Event) -> String {
 }
 
 fn seconds(time: Millis) -> String {
-    format!("{}.{:03}s", time.0 / 1000, time.0 % 1000)
+    let sign = if time.0 < 0 { "-" } else { "" };
+    let ms = time.0.unsigned_abs();
+    format!("{sign}{}.{:03}s", ms / 1000, ms % 1000)
 }

@@ -74,6 +74,7 @@ impl Witness {
                 partition: part.partition,
                 commit_offset: part.commit_offset,
                 next_offset: part.next_offset,
+                commit_stream_time: part.commit_stream_time,
                 exports,
                 dead_letters: part.dead_letters.iter().map(|letter| letter.offset).collect(),
             })

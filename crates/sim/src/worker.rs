@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tailsift_otlp::Scanner;
 use tailsift_policy::PolicySet;
-use tailsift_sampler::{DeadLetter, Epoch, Limits, RecordAt, Shard};
+use tailsift_sampler::{DeadLetter, Epoch, Limits, RecordAt, Restored, Shard};
 use tailsift_trace::Millis;
 
 use crate::broker::Broker;
@@ -156,16 +156,16 @@ impl Worker {
                     return Ok(true);
                 }
                 (None, Some(owner)) => {
-                    let offset = match self.mutation {
-                        Some(Mutation::StartAtEnd) if broker.committed(partition).is_some() => {
-                            broker.end_offset(partition)
-                        }
-                        Some(_) | None => broker.start_offset(partition),
-                    };
-                    let held = Held { token: owner.token, position: offset };
-                    self.held.insert(partition, held);
-                    self.shard.handle_assigned(partition, offset);
-                    self.tell(What::Assigned { partition, offset }, broker, witness)?;
+                    let mut from = broker.start(partition);
+                    let skips = self.mutation == Some(Mutation::StartAtEnd);
+                    if skips && broker.committed(partition).is_some() {
+                        from.offset = broker.end_offset(partition);
+                    }
+                    let Restored { offset, stream_time } = from;
+                    self.held.insert(partition, Held { token: owner.token, position: offset });
+                    self.shard.handle_assigned(partition, from);
+                    let what = What::Assigned { partition, offset, stream_time };
+                    self.tell(what, broker, witness)?;
                     return Ok(true);
                 }
                 (Some(_) | None, Some(_) | None) => {}
@@ -212,6 +212,7 @@ impl Worker {
         for part in &mut epoch.parts {
             match self.mutation {
                 Some(Mutation::CommitNextOffset) => part.commit_offset = part.next_offset,
+                Some(Mutation::CommitNextClock) => part.commit_stream_time = part.next_stream_time,
                 Some(Mutation::LoseLateSpans) => part.exports.retain(|export| !export.late),
                 Some(_) | None => {}
             }

@@ -86,6 +86,7 @@ fn worlds_reach_what_they_are_for() {
         "late export",
         "whole export",
         "given up after being asked",
+        "clock handed over",
         "lost",
         "commit refused",
         "epoch discarded",
@@ -125,6 +126,7 @@ fn names(what: &What) -> Vec<String> {
         What::Discarded => owned("epoch discarded"),
         What::Crashed => owned("crash"),
         What::Stalled => owned("stall"),
+        What::Assigned { stream_time: Some(_), .. } => owned("clock handed over"),
         What::Assigned { .. } | What::Committed(_) | What::Acknowledged | What::Moving { .. } => {
             Vec::new()
         }

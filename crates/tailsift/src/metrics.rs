@@ -252,6 +252,9 @@ pub(crate) fn forget_partition(partition: i32) {
 pub(crate) struct PoisonReason(&'static str);
 
 impl PoisonReason {
+    /// The record has no value at all.
+    pub(crate) const NO_VALUE: Self = Self("no_value");
+
     /// The name in the metric's `reason` label; one of a fixed few.
     pub(crate) const fn name(self) -> &'static str {
         self.0

@@ -110,24 +110,27 @@ impl RecordReader {
     fn handle(&mut self, record: &SourceRecord<'_>, core: &mut WorkerCore) {
         let mut headers = std::mem::take(&mut self.headers);
         record.headers(&mut headers);
-        let value = record.value().unwrap_or_default();
+        let value = record.value();
         let at = RecordAt {
             partition: record.partition(),
             offset: record.offset(),
             time: record.timestamp_ms().map(Millis),
             wall_now: self.wall_now,
             headers: &headers,
-            bytes: value.len(),
+            bytes: value.map_or(0, <[u8]>::len),
         };
-        if self.is_json && !value.is_empty() {
-            match json_to_protobuf(value) {
+        match value {
+            None => {
+                let reason = "expected a value, got none: a tombstone holds no span".to_owned();
+                self.poison(record, &at, PoisonReason::NO_VALUE, reason, core);
+            }
+            Some(json) if self.is_json && !json.is_empty() => match json_to_protobuf(json) {
                 Ok(protobuf) => self.scan(record, &at, &protobuf, core),
                 Err(error) => {
                     self.poison(record, &at, PoisonReason::from(&error), error.to_string(), core);
                 }
-            }
-        } else {
-            self.scan(record, &at, value, core);
+            },
+            Some(protobuf) => self.scan(record, &at, protobuf, core),
         }
         core.show_judged();
         self.headers = headers;

@@ -19,12 +19,14 @@
 
 mod attribute;
 mod batch;
+mod headers;
 mod id;
 mod interest;
 mod time;
 
 pub use attribute::{Attribute, Value};
 pub use batch::{Batch, Chunk, Piece, Resource, Span, StatusCode};
+pub use headers::{common_headers, decode_headers, encode_headers};
 pub use id::{ParseIdError, SpanId, TraceId};
 pub use interest::{AttributeKey, Interest};
 pub use time::{Millis, UnixNano};

@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 
 use tailsift_sampler::{DeadLetter, Epoch, Export, Part};
-use tailsift_trace::Millis;
+use tailsift_trace::{Millis, decode_headers};
 
 use super::SinkSettings;
-use crate::headers::decode_headers;
 
 /// A record on its way out.
 pub(super) struct OutgoingRecord<'a> {

@@ -2,7 +2,9 @@
 
 use proptest::prelude::*;
 use tailsift_policy::{Kind, Latency, Policy, Semantics, StatusCodes};
-use tailsift_trace::{Chunk, Piece, Resource, Span, SpanId, StatusCode, TraceId, UnixNano};
+use tailsift_trace::{
+    Chunk, Piece, Resource, Span, SpanId, StatusCode, TraceId, UnixNano, encode_headers,
+};
 
 use super::*;
 use crate::{Export, Part};
@@ -82,8 +84,8 @@ fn shard(limits: Limits) -> Shard {
     let errors = Policy::new("errors", Kind::StatusCode(StatusCodes(vec![StatusCode::ERROR])));
     let set = PolicySet::compile(vec![errors], Semantics::default()).unwrap();
     let mut shard = Shard::new(Arc::new(set), limits);
-    shard.handle_assigned(0, 0);
-    shard.handle_assigned(1, 0);
+    shard.handle_assigned(0, Restored { offset: 0, stream_time: None });
+    shard.handle_assigned(1, Restored { offset: 0, stream_time: None });
     start(&mut shard);
     shard
 }
@@ -260,7 +262,7 @@ fn partitions_that_are_given_up_leave_nothing_behind() {
     assert_eq!(shard.stats().spans_given_up, 1);
     assert!(!shard.holds(0, epoch.parts[0].assignment));
     shard.handle_committed(&epoch);
-    shard.handle_assigned(0, 1);
+    shard.handle_assigned(0, Restored { offset: 1, stream_time: None });
     assert_eq!(shard.gauges().traces_open, 0);
     let part = commit(&mut shard).unwrap();
     assert_eq!((part.commit_offset, exported(&part)), (1, String::new()));
@@ -268,20 +270,24 @@ fn partitions_that_are_given_up_leave_nothing_behind() {
 }
 
 #[test]
-fn headers_are_kept_when_all_records_agree() {
+fn headers_are_kept_when_all_records_have_them() {
     let mut shard = shard(limits());
-    let with = |offset, headers| RecordAt { headers, ..at(offset, 100) };
+    let encoded = |headers: &[(&[u8], Option<&[u8]>)]| {
+        let mut bytes = Vec::new();
+        encode_headers(headers.iter().copied(), &mut bytes);
+        bytes
+    };
+    let tenant: (&[u8], Option<&[u8]>) = (b"tenant", Some(b"a"));
+    let (both, one) = (encoded(&[(b"agent", Some(b"go")), tenant]), encoded(&[tenant]));
     for (offset, headers, trace) in
-        [(0, b"x".as_slice(), 'a'), (1, b"x", 'a'), (2, b"x", 'b'), (3, b"", 'b')]
+        [(0, &both, 'a'), (1, &both, 'a'), (2, &both, 'b'), (3, &one, 'b')]
     {
-        shard.handle_record(&with(offset, headers), &batch(&[s(trace).error()]));
+        let at = RecordAt { headers, ..at(offset, 100) };
+        shard.handle_record(&at, &batch(&[s(trace).error()]));
     }
     shard.handle_drain();
     let part = commit(&mut shard).unwrap();
-    assert_eq!(
-        (&*part.exports[0].headers, &*part.exports[1].headers),
-        (b"x".as_slice(), b"".as_slice())
-    );
+    assert_eq!((&*part.exports[0].headers, &*part.exports[1].headers), (&*both, &*one));
     assert_eq!(shard.stats().headers_differed, 1);
 }
 
@@ -379,12 +385,49 @@ proptest! {
 }
 
 #[test]
+fn a_restored_clock_gives_traces_the_deadlines_they_had() {
+    let mut shard = shard(limits());
+    shard.handle_revoked(&[0]);
+    shard.handle_assigned(0, Restored { offset: 7, stream_time: Some(Millis(5000)) });
+    feed(&mut shard, &[(7, 5100, &[s('a')]), (8, 6000, &[s('b')]), (9, 6099, &[s('a').error()])]);
+    assert_eq!(exported(&commit(&mut shard).unwrap()), "");
+    feed(&mut shard, &[(10, 6100, &[s('c')])]);
+    let part = commit(&mut shard).unwrap();
+    assert_eq!((exported(&part), part.commit_stream_time), ("a2".into(), Some(Millis(5100))));
+}
+
+#[test]
+fn a_trace_waits_its_wait_although_the_clock_was_in_doubt() {
+    let mut shard = shard(limits());
+    let late = 1_000_000;
+    // Eight stamps far ahead, spread over more than a wait, before the clock believes them.
+    for offset in 0..8 {
+        let span = S { trace: b'a' + offset as u8, ..s('a') };
+        feed(&mut shard, &[(offset, late + 200 * offset, &[span])]);
+    }
+    assert_eq!(shard.stats().traces_opened, 8);
+    // The clock stands at the first of the eight; the next moves it past the first waits.
+    feed(&mut shard, &[(8, late + 1600, &[s('h').error()])]);
+    assert_eq!(shard.gauges().traces_open, 4, "a to d waited since 0 to 600");
+    feed(&mut shard, &[(9, late + 2400, &[s('x')])]);
+    assert_eq!(exported(&commit(&mut shard).unwrap()), "h2");
+}
+
+#[test]
+fn a_lone_future_stamp_delays_no_verdict() {
+    let mut shard = shard(limits());
+    feed(&mut shard, &[(0, 100, &[s('a').error()]), (1, 9_000_000, &[s('b').error()])]);
+    feed(&mut shard, &[(2, 1100, &[s('c')]), (3, 2100, &[s('c')])]);
+    assert_eq!(exported(&commit(&mut shard).unwrap()), "a1 b1");
+}
+
+#[test]
 fn a_slow_trace_is_judged_on_all_its_spans() {
     let slow =
         Policy::new("slow", Kind::Latency(Latency { threshold_ms: 0, upper_threshold_ms: 0 }));
     let set = PolicySet::compile(vec![slow], Semantics::default()).unwrap();
     let mut shard = Shard::new(Arc::new(set), limits());
-    shard.handle_assigned(0, 0);
+    shard.handle_assigned(0, Restored { offset: 0, stream_time: None });
     shard.report_judged(true);
     feed(&mut shard, &[(0, 100, &[s('a')])]);
     shard.handle_drain();

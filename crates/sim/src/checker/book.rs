@@ -7,6 +7,7 @@ use tailsift_policy::Verdict;
 use tailsift_trace::Millis;
 
 use crate::checker::View;
+use crate::checker::stream_time::{Filing, Filings, StreamTime};
 use crate::event::{Event, Judgement, What};
 
 #[derive(Debug, Default)]
@@ -19,9 +20,13 @@ pub(crate) struct Book {
     traces_opened: BTreeMap<usize, u64>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Assignment {
     pub(crate) next_offset: i64,
+    pub(crate) clock: StreamTime,
+    /// Traces that wait from their arrival on, and from their root's.
+    by_arrival: Filings,
+    by_root: Filings,
     /// By trace.
     pub(crate) lives: BTreeMap<usize, Life>,
     /// What the next cut has to export: traces, spans (sorted), late or not.
@@ -37,10 +42,13 @@ pub(crate) struct Assignment {
 #[derive(Debug)]
 pub(crate) struct Life {
     pub(crate) first_offset: i64,
-    /// Stream time of its first record; `None` until the clock has started.
+    /// Stream time just before its first record.
+    before: Option<Millis>,
+    /// From when on it waits; `None` while the clock is in doubt.
     pub(crate) opened: Option<Millis>,
-    /// Stream time of its first root span's record, likewise.
-    pub(crate) root: Option<Option<Millis>>,
+    /// From when on it waits by its root; `None` likewise, or if no root span came.
+    pub(crate) root: Option<Millis>,
+    has_root: bool,
     pub(crate) spans: Vec<usize>,
     pub(crate) decided: Option<Decided>,
 }
@@ -60,6 +68,12 @@ impl Assignment {
     pub(crate) fn low_watermark(&self) -> i64 {
         let first = self.waiting().map(|(_, life)| life.first_offset).min();
         first.unwrap_or(self.next_offset)
+    }
+
+    /// Stream time just before the record there was applied.
+    pub(crate) fn clock_at_low_watermark(&self) -> Option<Millis> {
+        let first = self.waiting().map(|(_, life)| life).min_by_key(|life| life.first_offset);
+        first.map_or(self.clock.now(), |life| life.before)
     }
 }
 
@@ -88,28 +102,33 @@ impl Book {
         let before = self.traces_opened.insert(event.worker, view.stats.traces_opened);
         let opened = view.stats.traces_opened - before.unwrap_or(0);
         match &event.what {
-            What::Assigned { partition, offset } => {
+            What::Assigned { partition, offset, stream_time } => {
                 *self.times_assigned.entry(*partition).or_default() += 1;
-                let fresh = Assignment { next_offset: *offset, ..Assignment::default() };
-                self.assignments.insert(key(partition), fresh);
+                let clock = StreamTime::new(*stream_time, view.plan.limits.decision_wait);
+                self.assignments.insert(key(partition), Assignment::new(*offset, clock));
             }
             What::Revoked { partition, .. } => {
                 self.assignments.remove(&key(partition));
             }
-            What::Record { partition, offset, spans, .. } => {
+            What::Record { partition, offset, stamp, spans } => {
                 if let Some(assignment) = self.assignments.get_mut(&key(partition)) {
                     assignment.next_offset = offset + 1;
-                    let clock = view.progress_of(*partition).and_then(|p| p.stream_time);
+                    let before = assignment.clock.now();
+                    assignment.clock.see(*stamp, view.broker.wall);
+                    let come = Come { offset: *offset, stamp: *stamp, before };
                     match spans {
-                        Some(spans) => assignment.add(*offset, spans, clock, opened, view),
+                        Some(spans) => assignment.add(&come, spans, opened, view),
                         None => assignment.owed_letters.push(*offset),
                     }
-                    assignment.start(clock);
+                    assignment.settle();
                 }
             }
-            What::Idle { partition, .. } => {
-                if let Some(assignment) = self.assignments.get_mut(&key(partition)) {
-                    assignment.start(view.progress_of(*partition).and_then(|p| p.stream_time));
+            What::Idle { partition, end_offset, asked_at } => {
+                if let Some(assignment) = self.assignments.get_mut(&key(partition))
+                    && assignment.next_offset >= *end_offset
+                {
+                    assignment.clock.prove(*asked_at - view.plan.limits.idle_grace);
+                    assignment.settle();
                 }
             }
             What::Judged(judgement) => {
@@ -136,21 +155,35 @@ impl Book {
     }
 }
 
+/// A record as an assignment met it.
+struct Come {
+    offset: i64,
+    stamp: Option<Millis>,
+    /// Stream time just before.
+    before: Option<Millis>,
+}
+
 impl Assignment {
+    fn new(next_offset: i64, clock: StreamTime) -> Self {
+        Self {
+            next_offset,
+            clock,
+            by_arrival: Filings::default(),
+            by_root: Filings::default(),
+            lives: BTreeMap::new(),
+            owed: Vec::new(),
+            owed_letters: Vec::new(),
+            blurred: false,
+        }
+    }
+
     /// Adds a record's spans, each to its trace. `opened` traces came into being with it.
-    fn add(
-        &mut self,
-        offset: i64,
-        spans: &[usize],
-        clock: Option<Millis>,
-        opened: u64,
-        view: &View<'_>,
-    ) {
+    fn add(&mut self, come: &Come, spans: &[usize], opened: u64, view: &View<'_>) {
         let mut by_trace: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for span in spans {
             by_trace.entry(view.broker.input.spans[*span].trace).or_default().push(*span);
         }
-        let now = clock.unwrap_or_default();
+        let now = self.clock.now().unwrap_or_default();
         let verdict_of = |trace| self.lives.get(trace).and_then(|life| life.decided.as_ref());
         let doubtful: Vec<usize> = by_trace
             .keys()
@@ -174,41 +207,45 @@ impl Assignment {
                         self.owed.push((trace, spans, true));
                     }
                 }
-                None => self.grow(trace, offset, spans, clock, view),
+                None => self.grow(trace, come, spans, view),
             }
         }
     }
 
-    fn grow(
-        &mut self,
-        trace: usize,
-        offset: i64,
-        spans: Vec<usize>,
-        clock: Option<Millis>,
-        view: &View<'_>,
-    ) {
+    fn grow(&mut self, trace: usize, come: &Come, spans: Vec<usize>, view: &View<'_>) {
         let has_root = spans.iter().any(|span| view.broker.input.spans[*span].parent.is_none());
+        let is_new = !self.lives.contains_key(&trace);
         let life = self.lives.entry(trace).or_insert(Life {
-            first_offset: offset,
-            opened: clock,
+            first_offset: come.offset,
+            before: come.before,
+            opened: None,
             root: None,
+            has_root: false,
             spans: Vec::new(),
             decided: None,
         });
-        if has_root && life.root.is_none() {
-            life.root = Some(clock);
+        let filing = || Filing { trace, first_offset: life.first_offset, stamp: come.stamp };
+        if is_new {
+            self.by_arrival.add(filing());
+        }
+        if has_root && !life.has_root {
+            self.by_root.add(filing());
+            life.has_root = true;
         }
         life.spans.extend(spans);
         life.spans.sort_unstable();
     }
 
-    /// The clock runs: traces that came before it started wait from now on.
-    fn start(&mut self, clock: Option<Millis>) {
-        let Some(now) = clock else { return };
-        for life in self.lives.values_mut() {
-            life.opened.get_or_insert(now);
-            if let Some(root) = &mut life.root {
-                root.get_or_insert(now);
+    /// Learns from when on traces wait that came while the clock was in doubt.
+    fn settle(&mut self) {
+        for (filing, from) in self.by_arrival.settle(&self.clock) {
+            if let Some(life) = life_of(&mut self.lives, &filing) {
+                life.opened = Some(from);
+            }
+        }
+        for (filing, from) in self.by_root.settle(&self.clock) {
+            if let Some(life) = life_of(&mut self.lives, &filing) {
+                life.root = Some(from);
             }
         }
     }
@@ -221,6 +258,11 @@ impl Assignment {
             self.owed.push((judgement.trace, life.spans.clone(), false));
         }
     }
+}
+
+/// The life that was filed, unless its verdict is forgotten.
+fn life_of<'a>(lives: &'a mut BTreeMap<usize, Life>, filing: &Filing) -> Option<&'a mut Life> {
+    lives.get_mut(&filing.trace).filter(|life| life.first_offset == filing.first_offset)
 }
 
 impl Decided {

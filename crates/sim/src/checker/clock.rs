@@ -1,5 +1,6 @@
-//! Stream time never goes back nor past the wall, moves for a reason, and closes traces when their
-//! time is up: not before, not after.
+//! Stream time never goes back nor past the wall, goes on with a new owner from what was committed,
+//! is what its records and proofs make of it, and closes traces when their time is up: not before,
+//! not after.
 
 use std::collections::BTreeMap;
 
@@ -10,10 +11,12 @@ use crate::checker::View;
 use crate::checker::book::{Book, Life};
 use crate::event::{Judgement, Violation, What};
 
-/// The clocks as they were last seen, by worker and partition.
 #[derive(Debug, Default)]
 pub(crate) struct Clocks {
+    /// The clocks as they were last seen, by worker and partition.
     last: BTreeMap<(usize, i32), Option<Millis>>,
+    /// What was committed beside each partition's offset.
+    committed: BTreeMap<i32, Option<Millis>>,
 }
 
 impl Clocks {
@@ -21,7 +24,24 @@ impl Clocks {
         self.last.retain(|(held_by, _), _| *held_by != worker);
     }
 
-    pub(crate) fn check(&mut self, what: &What, view: &View<'_>) -> Result<(), Violation> {
+    pub(crate) fn check(
+        &mut self,
+        what: &What,
+        book: &Book,
+        view: &View<'_>,
+    ) -> Result<(), Violation> {
+        if let What::Committed(parts) = what {
+            let clocks = parts.iter().map(|part| (part.partition, part.commit_stream_time));
+            self.committed.extend(clocks);
+        }
+        if let What::Assigned { partition, stream_time, .. } = what {
+            let committed = self.committed.get(partition).copied().flatten();
+            if *stream_time != committed {
+                return clock(format!(
+                    "partition {partition} goes on at {stream_time:?}, {committed:?} was committed"
+                ));
+            }
+        }
         if let What::Assigned { partition, .. } | What::Revoked { partition, .. } = what {
             self.last.remove(&(view.worker, *partition));
         }
@@ -35,30 +55,14 @@ impl Clocks {
             if now.is_some_and(|now| now > view.broker.wall) {
                 return clock(format!("partition {partition}: {now:?}, ahead of the wall"));
             }
-            if now != before && !moves(what, partition) {
-                return clock(format!("partition {partition}: {before:?} to {now:?} at {what:?}"));
+            let expected = book.assignment(view.worker, partition).and_then(|a| a.clock.now());
+            if now != expected {
+                return clock(format!(
+                    "partition {partition}: {before:?} to {now:?} at {what:?}, not to {expected:?}"
+                ));
             }
         }
         Ok(())
-    }
-}
-
-/// Only records of the partition and proofs about it move its clock.
-fn moves(what: &What, of: i32) -> bool {
-    match what {
-        What::Record { partition, stamp, .. } => *partition == of && stamp.is_some(),
-        What::Idle { partition, .. } => *partition == of,
-        What::Assigned { .. }
-        | What::Revoked { .. }
-        | What::Judged(_)
-        | What::Cut(_)
-        | What::Committed(_)
-        | What::Refused(_)
-        | What::Discarded
-        | What::Acknowledged
-        | What::Crashed
-        | What::Stalled
-        | What::Moving { .. } => false,
     }
 }
 
@@ -70,16 +74,17 @@ pub(crate) fn check_reason(
 ) -> Result<(), Violation> {
     let Judgement { partition, trace, reason, .. } = judgement;
     let assignment = book.assignment(view.worker, *partition);
-    let life = assignment.filter(|a| !a.blurred).and_then(|a| a.lives.get(trace));
-    let Some(life) = life else { return Ok(()) };
-    let now = view.progress_of(*partition).and_then(|progress| progress.stream_time);
+    let Some(assignment) = assignment.filter(|a| !a.blurred) else { return Ok(()) };
+    let Some(life) = assignment.lives.get(trace) else { return Ok(()) };
+    let now = assignment.clock.now();
+    let is_due = |due: Option<Millis>| due.is_some() && due <= now;
     let limits = &view.plan.limits;
     let bytes = || -> usize {
         life.spans.iter().map(|span| view.broker.input.spans[*span].encoded.len() + 100).sum()
     };
     let holds = match reason {
-        CloseReason::DecisionWait => due_by_arrival(life, view) <= now,
-        CloseReason::RootWait => due_by_root(life, view).is_some_and(|due| Some(due) <= now),
+        CloseReason::DecisionWait => is_due(due_by_arrival(life, view)),
+        CloseReason::RootWait => is_due(due_by_root(life, view)),
         CloseReason::SpanLimit => life.spans.len() >= limits.spans_per_trace as usize,
         CloseReason::ByteLimit => bytes() >= limits.bytes_per_trace,
         CloseReason::MemoryLimit => view.plan.has_tight_limits(),
@@ -99,9 +104,8 @@ pub(crate) fn check_reason(
 
 /// No trace waits longer than it should.
 pub(crate) fn check_overdue(book: &Book, view: &View<'_>) -> Result<(), Violation> {
-    for (partition, assignment) in book.of_worker(view.worker) {
-        let now = view.progress_of(partition).and_then(|progress| progress.stream_time);
-        let Some(now) = now.filter(|_| !assignment.blurred) else { continue };
+    for (_, assignment) in book.of_worker(view.worker).filter(|(_, a)| !a.blurred) {
+        let Some(now) = assignment.clock.now() else { continue };
         for (trace, life) in assignment.waiting() {
             let by_arrival = due_by_arrival(life, view);
             let due = by_arrival.into_iter().chain(due_by_root(life, view)).min();
@@ -122,7 +126,7 @@ fn due_by_arrival(life: &Life, view: &View<'_>) -> Option<Millis> {
 
 fn due_by_root(life: &Life, view: &View<'_>) -> Option<Millis> {
     let wait = view.plan.limits.decision_wait_after_root?;
-    life.root.flatten().map(|root| root + wait)
+    life.root.map(|root| root + wait)
 }
 
 fn clock<T>(text: String) -> Result<T, Violation> {

@@ -1,7 +1,9 @@
 //! The committed offset never passes an undecided trace, never goes back, and moves as far as it
-//! may; exports become visible with it or not at all.
+//! may; so does the stream time beside it; exports become visible with it or not at all.
 
 use std::collections::BTreeMap;
+
+use tailsift_trace::Millis;
 
 use crate::checker::View;
 use crate::checker::book::Book;
@@ -11,8 +13,8 @@ use crate::event::{CutPart, Violation};
 pub(crate) struct CommitOrder {
     /// Each worker's last cut.
     cuts: BTreeMap<usize, Vec<CutPart>>,
-    /// By partition.
-    committed: BTreeMap<i32, i64>,
+    /// The last offset and the stream time beside it, by partition.
+    committed: BTreeMap<i32, (i64, Option<Millis>)>,
 }
 
 impl CommitOrder {
@@ -27,7 +29,7 @@ impl CommitOrder {
         view: &View<'_>,
     ) -> Result<(), Violation> {
         for part in parts {
-            let CutPart { partition, commit_offset, next_offset, .. } = part;
+            let CutPart { partition, commit_offset, next_offset, commit_stream_time, .. } = part;
             let Some(assignment) = book.assignment(view.worker, *partition) else {
                 return order(format!("partition {partition} is cut, but not held"));
             };
@@ -38,6 +40,13 @@ impl CommitOrder {
                     "partition {partition} is cut at {commit_offset} of {next_offset}, \
                      but needs {low} of {}",
                     assignment.next_offset
+                ));
+            }
+            let clock = assignment.clock_at_low_watermark();
+            if *commit_stream_time != clock && !assignment.blurred {
+                return order(format!(
+                    "partition {partition} is cut at {commit_offset} with {commit_stream_time:?} \
+                     on its clock, which was {clock:?} there"
                 ));
             }
         }
@@ -52,7 +61,7 @@ impl CommitOrder {
     ) -> Result<(), Violation> {
         let cut = self.cuts.remove(&view.worker).unwrap_or_default();
         for part in parts {
-            let CutPart { partition, commit_offset, .. } = part;
+            let CutPart { partition, commit_offset, commit_stream_time, .. } = part;
             if !cut.contains(part) {
                 return order(format!("what is committed of partition {partition} was never cut"));
             }
@@ -62,9 +71,10 @@ impl CommitOrder {
                     "partition {partition} is cut at {commit_offset}, the group has {accepted:?}"
                 ));
             }
-            let before = self.committed.insert(*partition, *commit_offset);
-            if before > Some(*commit_offset) {
-                return order(format!("partition {partition}: {before:?} to {commit_offset}"));
+            let now = (*commit_offset, *commit_stream_time);
+            let before = self.committed.insert(*partition, now);
+            if before.is_some_and(|(offset, clock)| offset > now.0 || clock > now.1) {
+                return order(format!("partition {partition}: back from {before:?} to {now:?}"));
             }
             let owner = view.broker.owner(*partition);
             if owner.is_none_or(|owner| owner.worker != view.worker) {

@@ -159,7 +159,7 @@ pub(crate) const TABLE: &[Metric] = &[
     Metric::stats(
         "tailsift_empty_records_total",
         |stats| stats.empty_records,
-        "Records without a value or without a span.",
+        "Records whose value holds no span.",
     ),
     Metric::sink(
         "tailsift_dead_letters_total",
@@ -207,7 +207,7 @@ pub(crate) const TABLE: &[Metric] = &[
     Metric::stats(
         "tailsift_headers_differed_total",
         |stats| stats.headers_differed,
-        "Kept traces whose records disagreed in their headers, so that none was copied.",
+        "Kept traces whose records disagreed in some header, which was not copied.",
     ),
     Metric::stats(
         "tailsift_traces_on_two_partitions_total",

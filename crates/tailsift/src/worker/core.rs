@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tailsift_kafka::{Assigned, Membership, RevokeHandler, Sink, SinkEvent};
-use tailsift_sampler::Shard;
+use tailsift_sampler::{Restored, Shard};
 use tailsift_trace::Millis;
 use tracing::{error, info, warn};
 
@@ -89,7 +89,7 @@ impl RevokeHandler for Handover {
 impl WorkerCore {
     pub(crate) fn handle_assigned(&mut self, partitions: &[Assigned]) {
         for assigned in partitions {
-            let Assigned { partition, offset, committed, missing } = *assigned;
+            let Assigned { partition, offset, stream_time, committed, missing } = *assigned;
             if missing > 0 {
                 error!(
                     partition,
@@ -99,7 +99,7 @@ impl WorkerCore {
                 );
             }
             info!(partition, offset, committed, "assigned");
-            self.shard.handle_assigned(partition, offset);
+            self.shard.handle_assigned(partition, Restored { offset, stream_time });
         }
         self.clocks.busy = Instant::now();
     }
