@@ -12,6 +12,7 @@ pub(crate) mod string_attribute;
 
 use tailsift_trace::TraceId;
 
+use crate::compile::{Compiler, SpanContext};
 use crate::kind::and::And;
 use crate::kind::latency::Latency;
 use crate::kind::low_confidence::LowConfidence;
@@ -20,7 +21,6 @@ use crate::kind::probabilistic::Probabilistic;
 use crate::kind::span_latency::SpanLatency;
 use crate::kind::status_code::StatusCodes;
 use crate::kind::string_attribute::StringAttribute;
-use crate::set::{Compiler, SpanContext};
 use crate::{Facts, Tally, Threshold, Vote};
 
 /// A named rule, as configured.

@@ -18,11 +18,13 @@
 //! Pure: no clock, no randomness, no I/O. Adding a kind is its file in `kind/`, a variant of
 //! [`Kind`] and its mapping in the configuration crate; exhaustive matches list the rest.
 
+mod compile;
 mod decision;
 mod error;
 mod facts;
 mod kind;
 mod randomness;
+mod semantics;
 mod set;
 
 pub use decision::{CloseReason, Decision, Outcome, Threshold, Verdict, Vote};
@@ -37,4 +39,5 @@ pub use kind::span_latency::{NameMatch, SpanLatency};
 pub use kind::status_code::StatusCodes;
 pub use kind::string_attribute::StringAttribute;
 pub use kind::{Kind, Policy};
-pub use set::{Compatibility, Derive, PolicySet, Semantics};
+pub use semantics::{Compatibility, Derive, Semantics};
+pub use set::PolicySet;

@@ -1,61 +1,11 @@
 //! Policies, compiled: what to read of a span, how to fold it, how to judge.
 
-use regex::bytes::{Regex, RegexBuilder};
-use tailsift_trace::{Attribute, AttributeKey, Batch, Chunk, Interest, Span, TraceId, UnixNano};
+use tailsift_trace::{Batch, Chunk, Interest, Span, TraceId, UnixNano};
 
-use crate::facts::Bit;
+use crate::compile::{Compiler, SpanContext};
 use crate::kind::{Policy, Rule};
 use crate::randomness::explicit_randomness;
-use crate::{Facts, Outcome, PolicyError, Tally, Verdict, Vote};
-
-/// The most memory a compiled pattern may take.
-const PATTERN_BYTES_MAX: usize = 4 << 20;
-
-/// Whose answers are given where tailsift and the Collector differ.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Compatibility {
-    /// Our own: numeric attributes accept doubles, 0 is a bound, zero times are ignored,
-    /// probability follows the trace's randomness.
-    #[default]
-    Tailsift,
-    /// Those of the Collector's tail_sampling processor, v0.158.
-    Collector,
-}
-
-/// Where derived attributes are read from: aliases in the order of preference.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Derive {
-    /// A prediction's confidence, a number.
-    pub confidence: Vec<String>,
-    /// The version of the model that answered, a text or an integer.
-    pub model_version: Vec<String>,
-}
-
-impl Default for Derive {
-    fn default() -> Self {
-        let owned = |names: &[&str]| names.iter().copied().map(String::from).collect();
-        Self {
-            confidence: owned(&[
-                "prediction_confidence",
-                "prediction.confidence",
-                "model.confidence",
-                "confidence",
-            ]),
-            model_version: owned(&["model_version", "triton.model_version", "service.version"]),
-        }
-    }
-}
-
-/// How a list of policies is to be understood.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Semantics {
-    /// Whose answers are given where tailsift and the Collector differ.
-    pub compatibility: Compatibility,
-    /// Policies after the first that says "sampled" are not asked.
-    pub sample_on_first_match: bool,
-    /// Where derived attributes are read from.
-    pub derive: Derive,
-}
+use crate::{Compatibility, Facts, Outcome, PolicyError, Semantics, Tally, Verdict, Vote};
 
 /// Compiled policies.
 #[derive(Debug)]
@@ -65,55 +15,6 @@ pub struct PolicySet {
     interest: Interest,
     semantics: Semantics,
     reads_randomness: bool,
-}
-
-/// What a kind needs while it is compiled.
-pub(crate) struct Compiler<'a> {
-    pub(crate) semantics: &'a Semantics,
-    pub(crate) errors: Vec<PolicyError>,
-    pub(crate) reads_randomness: bool,
-    interest: Interest,
-    bits: u16,
-}
-
-/// One span with what a policy may see of it.
-pub(crate) struct SpanContext<'a, 'p> {
-    pub(crate) span: &'a Span<'p>,
-    pub(crate) attributes: &'a [Attribute<'p>],
-    pub(crate) resource: &'a [Attribute<'p>],
-}
-
-impl Compiler<'_> {
-    pub(crate) fn collector(&self) -> bool {
-        self.semantics.compatibility == Compatibility::Collector
-    }
-
-    /// Asks for an attribute to be read.
-    pub(crate) fn read(&mut self, key: &str) -> AttributeKey {
-        self.interest.add(key.as_bytes())
-    }
-
-    /// A bit of a trace's facts.
-    pub(crate) fn bit(&mut self) -> Bit {
-        let bit = Bit(self.bits);
-        self.bits += 1;
-        bit
-    }
-
-    /// Compiles a regular expression, or refuses it.
-    pub(crate) fn pattern(&mut self, path: String, pattern: &str) -> Option<Regex> {
-        match RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).build() {
-            Ok(pattern) => Some(pattern),
-            Err(error) => {
-                self.refuse(path, format!("{pattern:?} is no regular expression: {error}"));
-                None
-            }
-        }
-    }
-
-    pub(crate) fn refuse(&mut self, path: impl Into<String>, message: impl Into<String>) {
-        self.errors.push(PolicyError::new(path, message));
-    }
 }
 
 impl PolicySet {
@@ -131,13 +32,7 @@ impl PolicySet {
             let message = format!("at most {} policies, got {count}", Self::POLICIES_MAX);
             return Err(vec![PolicyError::new("policies", message)]);
         }
-        let mut compiler = Compiler {
-            semantics: &semantics,
-            errors: Vec::new(),
-            reads_randomness: false,
-            interest: Interest::default(),
-            bits: 0,
-        };
+        let mut compiler = Compiler::new(&semantics);
         check_names(&policies, &mut compiler.errors);
         let mut names = Vec::with_capacity(policies.len());
         let mut rules = Vec::with_capacity(policies.len());

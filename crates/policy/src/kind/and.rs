@@ -2,8 +2,8 @@
 
 use tailsift_trace::TraceId;
 
+use crate::compile::Compiler;
 use crate::kind::{Policy, Rule};
-use crate::set::Compiler;
 use crate::{Facts, Vote};
 
 /// All sub-policies must say sampled. They may match on different spans.

@@ -3,8 +3,8 @@
 use tailsift_trace::UnixNano;
 
 use crate::Facts;
+use crate::compile::Compiler;
 use crate::facts::Bit;
-use crate::set::Compiler;
 
 /// Whole milliseconds from the earliest start to the latest end, strictly above a threshold.
 /// Natively a trace without a start or without an end never counts.

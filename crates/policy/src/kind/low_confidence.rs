@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use tailsift_trace::{AttributeKey, Value};
 
+use crate::compile::{Compiler, SpanContext};
 use crate::facts::Bit;
-use crate::set::{Compiler, SpanContext};
 use crate::{Facts, Tally};
 
 /// Any span's confidence, a double or an integer, is strictly below a bound.

@@ -3,8 +3,8 @@
 use tailsift_trace::{AttributeKey, Value};
 
 use crate::Facts;
+use crate::compile::{Compiler, SpanContext};
 use crate::facts::Bit;
-use crate::set::{Compiler, SpanContext};
 
 /// A number attribute, on the resource or on a span, lies in an inclusive range.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,7 +2,7 @@
 
 use tailsift_trace::TraceId;
 
-use crate::set::Compiler;
+use crate::compile::Compiler;
 use crate::{Facts, Threshold};
 
 /// Keeps this percentage of traces.

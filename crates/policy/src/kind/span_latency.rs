@@ -4,8 +4,8 @@ use regex::bytes::Regex;
 use tailsift_trace::{AttributeKey, Value};
 
 use crate::Facts;
+use crate::compile::{Compiler, SpanContext};
 use crate::facts::Bit;
-use crate::set::{Compiler, SpanContext};
 
 /// A span of this name took strictly longer than a threshold. Spans without a start do not count.
 #[derive(Clone, Debug, PartialEq, Eq)]

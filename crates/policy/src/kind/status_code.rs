@@ -3,8 +3,8 @@
 use tailsift_trace::StatusCode;
 
 use crate::Facts;
+use crate::compile::{Compiler, SpanContext};
 use crate::facts::Bit;
-use crate::set::{Compiler, SpanContext};
 
 /// Any span's status code is in the list.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use regex::bytes::Regex;
 use tailsift_trace::{AttributeKey, Value};
 
 use crate::Facts;
+use crate::compile::{Compiler, SpanContext};
 use crate::facts::Bit;
-use crate::set::{Compiler, SpanContext};
 
 /// A text attribute, on the resource or on a span, equals a value or matches a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
