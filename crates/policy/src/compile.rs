@@ -4,6 +4,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use tailsift_trace::{Attribute, AttributeKey, Interest, Span};
 
 use crate::facts::Bit;
+use crate::pattern::from_collector;
 use crate::{Compatibility, PolicyError, Semantics};
 
 /// The most memory a compiled pattern may take.
@@ -52,9 +53,11 @@ impl<'a> Compiler<'a> {
         bit
     }
 
-    /// Compiles a regular expression, or refuses it.
+    /// Compiles a regular expression, in the Collector's dialect if need be, or refuses it.
     pub(crate) fn pattern(&mut self, path: String, pattern: &str) -> Option<Regex> {
-        match RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).build() {
+        let translated = self.collector().then(|| from_collector(pattern));
+        let source = translated.as_deref().unwrap_or(pattern);
+        match RegexBuilder::new(source).size_limit(PATTERN_BYTES_MAX).build() {
             Ok(pattern) => Some(pattern),
             Err(error) => {
                 self.refuse(path, format!("{pattern:?} is no regular expression: {error}"));

@@ -23,6 +23,7 @@ mod decision;
 mod error;
 mod facts;
 mod kind;
+mod pattern;
 mod randomness;
 mod semantics;
 mod set;
