@@ -145,7 +145,7 @@ impl Partition {
             stream_time: before,
             sequence: *common.sequence,
         });
-        self.by_arrival.file(&self.clock, at.time, key);
+        self.by_arrival.file(&self.clock, at.stamp(), key);
         key
     }
 
@@ -167,7 +167,7 @@ impl Partition {
             && !trace.root_filed
         {
             trace.root_filed = true;
-            by_root.file(&self.clock, at.time, key);
+            by_root.file(&self.clock, at.stamp(), key);
         }
         if let Some(reason) = self.rule.limit_reached(&trace.facts, trace.bytes) {
             self.full.push((key, reason));

@@ -38,6 +38,13 @@ pub struct Restored {
     pub stream_time: Option<Millis>,
 }
 
+impl RecordAt<'_> {
+    /// Its timestamp as far as the wall clock allows: nobody waits for a producer that is ahead.
+    pub(crate) fn stamp(&self) -> Option<Millis> {
+        self.time.map(|time| time.min(self.wall_now))
+    }
+}
+
 /// The sampler of one worker. See the crate's page.
 #[derive(Debug)]
 pub struct Shard {

@@ -414,6 +414,19 @@ fn a_trace_waits_its_wait_although_the_clock_was_in_doubt() {
 }
 
 #[test]
+fn a_stamp_ahead_of_the_wall_delays_no_verdict() {
+    let mut shard = shard(limits());
+    let records = [(50_100, 100, s('a').error()), (200, 200, s('b').error()), (1100, 1100, s('c'))];
+    for (offset, (time, wall, span)) in (0..).zip(records) {
+        let record = RecordAt { wall_now: Millis(wall), ..at(offset, time) };
+        shard.handle_record(&record, &batch(&[span]));
+    }
+    assert_eq!(exported(&commit(&mut shard).unwrap()), "a1");
+    feed(&mut shard, &[(3, 1200, &[s('c')])]);
+    assert_eq!(exported(&commit(&mut shard).unwrap()), "b1");
+}
+
+#[test]
 fn a_lone_future_stamp_delays_no_verdict() {
     let mut shard = shard(limits());
     feed(&mut shard, &[(0, 100, &[s('a').error()]), (1, 9_000_000, &[s('b').error()])]);
