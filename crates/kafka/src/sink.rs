@@ -422,8 +422,13 @@ impl Sink {
         let Ok(committed) = membership.committed(question, Self::STEP) else {
             return Ok(Next::Later(Step::Doubt));
         };
+        let elements = committed.elements();
+        let Some(element) = elements.first().filter(|element| element.error().is_ok()) else {
+            return Ok(Next::Later(Step::Doubt));
+        };
         let metadata = OffsetMetadata::parse(ffi::committed_metadata(&committed, 0));
-        let is_ours = metadata.is_some_and(|metadata| metadata.mark == self.mark);
+        let is_ours = metadata.is_some_and(|metadata| metadata.mark == self.mark)
+            && element.offset() == Offset::Offset(part.commit_offset);
         info!(committed = is_ours, "an epoch's commit was in doubt");
         Ok(if is_ours { Next::Done(true) } else { Next::Step(Step::Start) })
     }

@@ -182,9 +182,10 @@ impl Source {
         Membership { consumer: &self.consumer }
     }
 
-    /// True once the group has assigned partitions, or none.
+    /// True once the group has assigned partitions, or none, and where to read them is known.
     pub fn has_joined(&self) -> bool {
-        lock(&self.consumer.context().member).joined
+        let context = self.consumer.context();
+        lock(&context.member).joined && lock(&context.given).is_empty()
     }
 
     /// Stops and starts fetching: while paused, [`poll`](Self::poll) serves the group alone.
@@ -225,16 +226,31 @@ impl Source {
             .map_err(|error| self.settings.trouble("assigning", &error))?;
         }
         lock(&self.consumer.context().given).clear();
+        // A partition that was taken away while it was paused would come back paused.
         assign(&self.consumer, &list)
+            .and_then(|()| self.consumer.resume(&list))
             .map_err(|error| self.settings.trouble("assigning", &error))?;
         Ok(Some(resolved))
+    }
+
+    /// True if the group has an offset for any partition of the topic.
+    fn has_committed_anywhere(&self, patience: Duration) -> KafkaResult<bool> {
+        let topic = &self.settings.topic;
+        let metadata = self.consumer.fetch_metadata(Some(topic), patience)?;
+        let mut question = TopicPartitionList::new();
+        for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+            question.add_partition(topic, partition.id());
+        }
+        let committed = self.consumer.committed_offsets(question, patience)?;
+        let is_offset = |offset| matches!(offset, Offset::Offset(_));
+        Ok(committed.elements().iter().any(|element| is_offset(element.offset())))
     }
 
     /// The stable committed offset of each partition, or where the group is to start.
     fn starts(&self, partitions: &[i32]) -> KafkaResult<Vec<Assigned>> {
         /// The broker may be waiting for an open transaction: asked again, so that the group is
         /// served in between.
-        const PATIENCE: Duration = Duration::from_millis(500);
+        const PATIENCE: Duration = Duration::from_millis(200);
         let topic = &self.settings.topic;
         let mut question = TopicPartitionList::with_capacity(partitions.len());
         for partition in partitions {
@@ -249,9 +265,10 @@ impl Source {
             self.consumer.offsets_for_times(question, PATIENCE)
         };
         let log_starts = at(Offset::Beginning)?;
+        // A partition that is younger than the group was empty when the group first looked.
         let news = match self.settings.start {
-            Start::Earliest => at(Offset::Beginning)?,
-            Start::Latest => at(Offset::End)?,
+            Start::Latest if !self.has_committed_anywhere(PATIENCE)? => at(Offset::End)?,
+            Start::Earliest | Start::Latest => log_starts.clone(),
         };
         let find = |list: &TopicPartitionList, partition| -> KafkaResult<Offset> {
             let missing = KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownPartition);
@@ -320,9 +337,6 @@ fn stream_time_in(committed: &TopicPartitionList, partition: i32) -> Option<Mill
 /// Troubles that librdkafka works on by itself, or that asking again may end.
 fn is_passing(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
-    if matches!(error, KafkaError::PartitionEOF(_)) {
-        return true;
-    }
     let stays = matches!(
         error.rdkafka_error_code(),
         Some(
@@ -337,6 +351,10 @@ fn is_passing(error: &KafkaError) -> bool {
                 | Code::FencedInstanceId
                 | Code::UnreleasedInstanceId
                 | Code::InvalidTopic
+                // The client would go on behind records that it could not read.
+                | Code::BadMessage
+                | Code::BadCompression
+                | Code::NotImplemented
                 | Code::UnsupportedVersion
         )
     );
@@ -353,7 +371,10 @@ fn remedy(error: &KafkaError) -> &'static str {
             "another process runs under the same `instance`: give each its own"
         }
         Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => {
-            "records were deleted before they were read: lengthen the topic's retention, then start again to go on at the log's start"
+            "records were deleted before they were read, or the topic was made anew: lengthen its retention and start again to go on at the log's start, or reset the group's offsets"
+        }
+        Some(Code::BadMessage | Code::BadCompression | Code::NotImplemented) => {
+            "records arrive damaged or in a compression that is not built in: check the brokers' disks and the network, then start again"
         }
         Some(Code::TopicAuthorizationFailed) => "grant Read and Describe on the topic",
         Some(Code::GroupAuthorizationFailed) => "grant Read on the group",

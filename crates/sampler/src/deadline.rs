@@ -13,30 +13,36 @@ use crate::stream_time::StreamTime;
 pub(crate) struct Deadlines {
     wait: Millis,
     queue: VecDeque<(Millis, Key)>,
+    /// The latest deadline that was ever filed.
+    last: Millis,
     /// Filed while the clock was in doubt, with the stamps of their records.
-    in_doubt: Vec<(Option<Millis>, Key)>,
+    in_doubt: VecDeque<(Option<Millis>, Key)>,
 }
 
 impl Deadlines {
     pub(crate) fn new(wait: Millis) -> Self {
-        Self { wait, queue: VecDeque::new(), in_doubt: Vec::new() }
+        Self { wait, queue: VecDeque::new(), last: Millis(i64::MIN), in_doubt: VecDeque::new() }
     }
 
     /// Files a trace with a record stamped `stamp`, which the clock has seen.
     pub(crate) fn file(&mut self, clock: &StreamTime, stamp: Option<Millis>, key: Key) {
         match clock.certain() {
             Some(now) if self.in_doubt.is_empty() => self.push(clock, now, stamp, key),
-            Some(_) | None => self.in_doubt.push((stamp, key)),
+            Some(_) | None => self.in_doubt.push_back((stamp, key)),
         }
     }
 
     /// The next trace that is due.
     ///
-    /// What was filed in doubt waits from its own stamp on: counted from where the clock stood
-    /// before it moved on, a wait could be over at once.
+    /// What was filed in doubt waits from its own stamp on, once the clock believes it: counted
+    /// from where the clock stood before it moved on, a wait could be over at once.
     pub(crate) fn pop_due(&mut self, clock: &StreamTime) -> Option<Key> {
-        let now = clock.certain()?;
-        for (stamp, key) in std::mem::take(&mut self.in_doubt) {
+        let now = clock.now()?;
+        let is_certain = clock.certain().is_some();
+        while let Some((stamp, key)) = self.in_doubt.front().copied()
+            && (is_certain || stamp.is_some_and(|stamp| clock.is_near(stamp)))
+        {
+            self.in_doubt.pop_front();
             self.push(clock, now, stamp, key);
         }
         let (due, key) = *self.queue.front()?;
@@ -46,15 +52,27 @@ impl Deadlines {
         })
     }
 
+    /// Lets go of traces at the front that were judged before they were due, however long the
+    /// clock stands still.
+    pub(crate) fn skip_gone(&mut self, is_waiting: impl Fn(Key) -> bool) {
+        while self.queue.front().is_some_and(|(_, key)| !is_waiting(*key)) {
+            self.queue.pop_front();
+        }
+        while self.in_doubt.front().is_some_and(|(_, key)| !is_waiting(*key)) {
+            self.in_doubt.pop_front();
+        }
+    }
+
     /// The clock is behind a stamp that it believes just after it moved on.
     fn push(&mut self, clock: &StreamTime, now: Millis, stamp: Option<Millis>, key: Key) {
         let believed = stamp.filter(|stamp| clock.is_near(*stamp));
         let from = believed.map_or(now, |stamp| stamp.max(now));
-        let last = self.queue.back().map_or(Millis(i64::MIN), |(due, _)| *due);
-        self.queue.push_back((last.max(from + self.wait), key));
+        self.last = self.last.max(from + self.wait);
+        self.queue.push_back((self.last, key));
     }
 
     pub(crate) fn bytes(&self) -> usize {
-        (self.queue.len() + self.in_doubt.len()) * size_of::<(Millis, Key)>()
+        let doubt = self.in_doubt.len() * size_of::<(Option<Millis>, Key)>();
+        self.queue.len() * size_of::<(Millis, Key)>() + doubt
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Partition {
     next_offset: i64,
     committed: Option<i64>,
     clock: StreamTime,
+    /// The wall clock at the last record: stands in until the clock has started.
+    wall: Millis,
     window: Window,
     segments: Segments,
     ledger: Ledger,
@@ -55,6 +57,7 @@ impl Partition {
             next_offset: from.offset,
             committed: None,
             clock: StreamTime::new(from.stream_time, limits.decision_wait),
+            wall: Millis::default(),
             window: Window::new(),
             segments: Segments::default(),
             ledger: Ledger::default(),
@@ -76,9 +79,14 @@ impl Partition {
         batch: &Batch<'_>,
         common: &mut Common<'_>,
     ) {
-        debug_assert!(at.offset >= self.next_offset, "offsets of a partition only grow");
+        if at.offset < self.next_offset {
+            // Applied already: a record that is delivered twice must not count twice.
+            common.stats.repeated_records += 1;
+            return;
+        }
         let before = self.clock.now();
         self.clock.handle_record(at.time, at.wall_now);
+        self.wall = at.wall_now;
         if !batch.chunks.is_empty() {
             self.segments.begin_record(batch);
         }
@@ -103,7 +111,12 @@ impl Partition {
         letter: Option<DeadLetter>,
         common: &mut Common<'_>,
     ) {
+        if at.offset < self.next_offset {
+            common.stats.repeated_records += 1;
+            return;
+        }
         self.clock.handle_record(at.time, at.wall_now);
+        self.wall = at.wall_now;
         self.add_letter(letter);
         self.next_offset = at.offset + 1;
         self.settle(common);
@@ -183,7 +196,7 @@ impl Partition {
         chunk: &Chunk,
         common: &mut Common<'_>,
     ) {
-        let now = self.clock.now().unwrap_or_default();
+        let now = self.clock.now().unwrap_or(self.wall);
         let decided =
             self.window.decided_mut(key).expect("the index names remembered verdicts only");
         if at.offset < decided.through {
@@ -238,6 +251,8 @@ impl Partition {
     pub(crate) fn judge_oldest(&mut self, reason: CloseReason, common: &mut Common<'_>) -> bool {
         let Some(arrival) = self.oldest() else { return false };
         self.judge(arrival.key, reason, common);
+        let window = &self.window;
+        self.by_arrival.skip_gone(|key| window.is_open(key));
         true
     }
 
@@ -257,7 +272,7 @@ impl Partition {
             threshold: outcome.threshold,
         };
         count(common.stats, &decision, trace.facts.spans);
-        let time = self.clock.now().unwrap_or_default();
+        let time = self.clock.now().unwrap_or(self.wall);
         let payload = match decision.verdict {
             Verdict::Keep => Some(self.export(&trace, decision, time, common.stats)),
             Verdict::Drop => None,

@@ -18,6 +18,8 @@ pub struct Stats {
     pub poison_records: u64,
     /// Records with no span in their value.
     pub empty_records: u64,
+    /// Records that the client delivered a second time, ignored.
+    pub repeated_records: u64,
     /// Traces that entered the window.
     pub traces_opened: u64,
     /// Traces judged, by [`CloseReason`] in the order of [`CloseReason::ALL`].
@@ -104,6 +106,7 @@ impl Stats {
         self.malformed_spans += other.malformed_spans;
         self.poison_records += other.poison_records;
         self.empty_records += other.empty_records;
+        self.repeated_records += other.repeated_records;
         self.traces_opened += other.traces_opened;
         self.kept_traces += other.kept_traces;
         self.dropped_traces += other.dropped_traces;

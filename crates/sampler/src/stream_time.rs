@@ -5,8 +5,8 @@ use tailsift_trace::Millis;
 /// Stream time: never behind itself, never ahead of the wall, deaf to a lone stamp from the
 /// future.
 ///
-/// It starts at the least of the first eight timestamps. A stamp further ahead than `jump` moves
-/// it only when eight in a row are as far: one future stamp in a backlog must not close every
+/// It starts at the least of the first eight timestamps and goes on through them. A stamp further
+/// ahead than `jump` moves it only when eight in a row are as far: one future stamp in a backlog must not close every
 /// window, nor freeze the clock until the wall has caught up.
 #[derive(Debug)]
 pub(crate) struct StreamTime {
@@ -17,20 +17,20 @@ pub(crate) struct StreamTime {
 }
 
 /// How many timestamps a matter of trust takes.
-const IN_A_ROW: u32 = 8;
+const IN_A_ROW: usize = 8;
 
 #[derive(Debug, Default)]
 struct Run {
-    count: u32,
-    least: Millis,
+    count: usize,
+    stamps: [Millis; IN_A_ROW],
 }
 
 impl Run {
-    /// The least of eight, once there are eight.
-    fn add(&mut self, time: Millis) -> Option<Millis> {
-        self.least = if self.count == 0 { time } else { self.least.min(time) };
+    /// All eight, once there are eight.
+    fn add(&mut self, time: Millis) -> Option<[Millis; IN_A_ROW]> {
+        self.stamps[self.count] = time;
         self.count += 1;
-        (self.count == IN_A_ROW).then(|| std::mem::take(self).least)
+        (self.count == IN_A_ROW).then(|| std::mem::take(self).stamps)
     }
 }
 
@@ -58,16 +58,25 @@ impl StreamTime {
     /// A record came, stamped `time` (`None`: no timestamp) and read at `wall`.
     pub(crate) fn handle_record(&mut self, time: Option<Millis>, wall: Millis) {
         let Some(time) = time.map(|time| time.min(wall)) else { return };
-        let Some(now) = self.now else {
-            self.now = self.first.add(time);
-            return;
-        };
+        let run = if self.now.is_none() { self.first.add(time) } else { self.follow(time) };
+        let Some(run) = run else { return };
+        // Those far ahead of the least are in doubt again: taken for granted, the clock would let
+        // their traces wait from where it stands.
+        self.now = run.iter().min().copied();
+        for time in run {
+            let again = self.follow(time);
+            debug_assert!(again.is_none(), "the least of eight is near");
+        }
+    }
+
+    /// Moves on to a stamp that is near; gives back the stamps that eight in a row too far make.
+    fn follow(&mut self, time: Millis) -> Option<[Millis; IN_A_ROW]> {
         if self.is_near(time) {
             self.far = Run::default();
-            self.now = Some(now.max(time));
-        } else if let Some(least) = self.far.add(time) {
-            self.now = Some(least);
+            self.now = self.now.max(Some(time));
+            return None;
         }
+        self.far.add(time)
     }
 
     /// Everything written before `proven` has been read.
@@ -92,10 +101,23 @@ mod tests {
     }
 
     #[test]
-    fn it_starts_at_the_least_of_eight() {
+    fn it_starts_at_the_least_of_eight_and_goes_through_them() {
         assert_eq!(run(&[5, 9, 7, 4, 8, 9, 9]), None);
-        assert_eq!(run(&[5, 9, 7, 4, 8, 9, 9, 6]), Some(4));
-        assert_eq!(run(&[5, 9, 7, 4, -1, 8, 9, 9, 6]), Some(4));
+        assert_eq!(run(&[5, 9, 7, 4, 8, 9, 9, 6]), Some(9));
+        assert_eq!(run(&[5, 9, 7, 4, -1, 8, 9, 9, 6]), Some(9));
+        let minute = 60_000;
+        assert_eq!(run(&[9 * minute, 0, minute, 2 * minute, 0, 0, 0, 0]), Some(2 * minute));
+    }
+
+    #[test]
+    fn stamps_far_ahead_of_the_least_stay_in_doubt() {
+        let mut clock = StreamTime::new(None, Millis::from_secs(30));
+        for time in [0, 0, 71_000, 72_000, 73_000, 74_000, 75_000, 76_000, 77_000] {
+            clock.handle_record(Some(Millis(time)), WALL);
+        }
+        assert_eq!((clock.now(), clock.certain()), (Some(Millis(0)), None));
+        clock.handle_record(Some(Millis(78_000)), WALL);
+        assert_eq!(clock.certain(), Some(Millis(78_000)));
     }
 
     #[test]

@@ -199,7 +199,7 @@ fn log(plan: &Plan, spans: &[Span], mut sent: Vec<Sent>, random: &mut Random) ->
         let time = if random.chance(faults.unstamped) {
             None
         } else if random.chance(faults.future) {
-            Some(record.appended + Millis(random.pick(&[3_600_000, 864_000_000])))
+            Some(record.appended + Millis(random.pick(&[30_000, 3_600_000, 864_000_000])))
         } else {
             Some(record.time)
         };

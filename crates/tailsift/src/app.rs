@@ -104,13 +104,9 @@ impl App {
             .map(|number| spawn(parts.worker(number)?, number, health, &stop))
             .collect();
         let workers = workers.inspect_err(|_| stop.set())?;
-        let watcher = watch::start(
-            config,
-            partitions,
-            Arc::clone(&board),
-            Arc::clone(&stop),
-            exit_when_idle,
-        )?;
+        let watcher =
+            watch::start(config, partitions, Arc::clone(&board), Arc::clone(&stop), exit_when_idle)
+                .inspect_err(|_| stop.set())?;
         Ok(Running {
             workers,
             watcher: Some(watcher),
@@ -190,6 +186,7 @@ fn spawn(
     let (health, stop) = (Arc::clone(health), Arc::clone(stop));
     let work = move || {
         let _span = worker_span(number).entered();
+        let _stop_with_me = StopOnPanic(Arc::clone(&stop));
         health.worker_started(number);
         let outcome = worker.run();
         match &outcome {
@@ -207,6 +204,17 @@ fn spawn(
     };
     let builder = std::thread::Builder::new().name(format!("worker-{number}"));
     builder.spawn(work).with_context(|| format!("starting worker {number}"))
+}
+
+/// Stops the process when its worker panics.
+struct StopOnPanic(Arc<Stop>);
+
+impl Drop for StopOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.set();
+        }
+    }
 }
 
 /// The HTTP surface, if configured.

@@ -14,7 +14,7 @@ use tailsift_kafka::{Source, SourceEvent, SourceRecord};
 use tailsift_otlp::{Scanner, json_to_protobuf};
 use tailsift_sampler::{DeadLetter, RecordAt};
 use tailsift_trace::Millis;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::app::board::Board;
 use crate::metrics::PoisonReason;
@@ -65,7 +65,13 @@ impl Worker {
         self.reader.wall_now = wall_now();
         for _ in 0..RECORDS_PER_TURN {
             match self.source.poll(patience)? {
-                SourceEvent::Record(record) => self.reader.handle(&record, &mut self.core.lock()),
+                SourceEvent::Record(record) => {
+                    let mut core = self.core.lock();
+                    self.reader.handle(&record, &mut core);
+                    if core.is_congested() {
+                        break;
+                    }
+                }
                 SourceEvent::Assigned(partitions) => {
                     self.core.lock().handle_assigned(&partitions);
                     // What is new reads on by itself, unlike what was paused before.
@@ -85,7 +91,7 @@ impl Worker {
         drop(core);
         let hold = congested || !self.board.have_gathered();
         if hold != self.paused {
-            info!(congested, paused = hold, "reading");
+            debug!(congested, paused = hold, "reading");
             self.source.set_paused(hold)?;
             self.paused = hold;
         }
@@ -100,11 +106,20 @@ pub(crate) struct RecordReader {
     keeps_dead_letters: bool,
     headers: Vec<u8>,
     wall_now: Millis,
+    /// Records with something wrong: the first ten are logged, then ever fewer.
+    faults: u64,
 }
 
 impl RecordReader {
     pub(crate) fn new(scanner: Scanner, is_json: bool, keeps_dead_letters: bool) -> Self {
-        Self { scanner, is_json, keeps_dead_letters, headers: Vec::new(), wall_now: wall_now() }
+        Self {
+            scanner,
+            is_json,
+            keeps_dead_letters,
+            headers: Vec::new(),
+            wall_now: wall_now(),
+            faults: 0,
+        }
     }
 
     fn handle(&mut self, record: &SourceRecord<'_>, core: &mut WorkerCore) {
@@ -151,7 +166,7 @@ impl RecordReader {
                         "{} spans have no usable trace ID: expected 16 bytes of which one is not zero",
                         batch.malformed
                     );
-                    warn!(partition = at.partition, offset = at.offset, "{reason}");
+                    self.warn(at, &reason, "a record has malformed spans");
                     if let Some(letter) = self.letter(record, at, reason) {
                         core.shard.handle_malformed(at.partition, letter);
                     }
@@ -164,15 +179,24 @@ impl RecordReader {
         }
     }
 
+    /// Logs the first ten faults, then those numbered by powers of two: all are counted.
+    fn warn(&mut self, at: &RecordAt<'_>, reason: &str, what: &str) {
+        self.faults += 1;
+        if self.faults <= 10 || self.faults.is_power_of_two() {
+            let RecordAt { partition, offset, .. } = *at;
+            warn!(partition, offset, reason, faults = self.faults, "{what}");
+        }
+    }
+
     fn poison(
-        &self,
+        &mut self,
         record: &SourceRecord<'_>,
         at: &RecordAt<'_>,
         kind: PoisonReason,
         reason: String,
         core: &mut WorkerCore,
     ) {
-        warn!(partition = at.partition, offset = at.offset, reason, "a record cannot be read");
+        self.warn(at, &reason, "a record cannot be read");
         core.metrics.poison_record(kind);
         core.shard.handle_poison(at, self.letter(record, at, reason));
     }

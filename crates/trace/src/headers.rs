@@ -26,7 +26,7 @@ pub fn decode_headers(mut bytes: &[u8]) -> impl Iterator<Item = (&[u8], Option<&
 
 /// The headers of `a` that `b` has too, name and value, in their order.
 ///
-/// Of lists with more than [`COMMON_MAX`] headers only equal ones have any in common, so that the
+/// Of lists with more than 64 headers only equal ones have any in common, so that the
 /// work stays in proportion to the bytes.
 pub fn common_headers(a: &[u8], b: &[u8]) -> Vec<u8> {
     if a == b {

@@ -83,33 +83,56 @@ fn export_record<'a>(
     }
 }
 
-/// The record as it came, and where it came from. A value that would not fit is left out.
+/// The record as it came, and where it came from. What does not fit is left out and said so:
+/// the value first, then the headers, then the key.
 fn letter_record<'a>(
     settings: &'a SinkSettings,
     topic: &'a str,
     part: &'a Part,
     letter: &'a DeadLetter,
 ) -> OutgoingRecord<'a> {
-    let fits = letter.bytes() <= settings.max_message_bytes;
-    let mut headers: Vec<_> = copied(&letter.headers).collect();
-    let mut add =
-        |name: &'static str, value: Cow<'a, [u8]>| headers.push((Cow::Borrowed(name), Some(value)));
+    let mut room = settings.max_message_bytes.saturating_sub(LETTER_BYTES);
+    let mut left_out = Vec::new();
+    let mut fits = |what: &str, bytes: usize| {
+        let fits = bytes <= room;
+        if fits {
+            room -= bytes;
+        } else {
+            left_out.push(format!("{what} of {bytes} bytes"));
+        }
+        fits
+    };
+    let len = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+    let has_key = fits("key", len(&letter.key));
+    let has_headers = fits("headers", letter.headers.len());
+    let has_value = fits("value", len(&letter.value));
+
+    let mut headers: Vec<_> =
+        if has_headers { copied(&letter.headers).collect() } else { Vec::new() };
+    let mut add = |name: &'static str, value: Cow<'a, [u8]>| {
+        headers.push((Cow::Borrowed(name), Some(value)));
+    };
+    let reason = letter.reason.as_bytes();
     add("tailsift.topic", Cow::Borrowed(settings.input_topic.as_bytes()));
     add("tailsift.partition", Cow::Owned(part.partition.to_string().into_bytes()));
     add("tailsift.offset", Cow::Owned(letter.offset.to_string().into_bytes()));
-    add("tailsift.reason", Cow::Borrowed(letter.reason.as_bytes()));
-    if !fits {
-        let size = letter.value.as_ref().map_or(0, Vec::len);
-        add("tailsift.value_left_out", Cow::Owned(format!("{size} bytes").into_bytes()));
+    add("tailsift.reason", Cow::Borrowed(&reason[..reason.len().min(REASON_BYTES_MAX)]));
+    if !left_out.is_empty() {
+        add("tailsift.left_out", Cow::Owned(left_out.join(", ").into_bytes()));
     }
     OutgoingRecord {
         topic,
-        key: letter.key.as_deref(),
-        value: letter.value.as_deref().filter(|_| fits),
+        key: letter.key.as_deref().filter(|_| has_key),
+        value: letter.value.as_deref().filter(|_| has_value),
         time: letter.time,
         headers,
     }
 }
+
+/// The most bytes of a reason.
+const REASON_BYTES_MAX: usize = 2048;
+/// Room for our own headers and the record's framing.
+const LETTER_BYTES: usize = REASON_BYTES_MAX + 1024;
 
 fn copied(headers: &[u8]) -> impl Iterator<Item = OutgoingHeader<'_>> {
     decode_headers(headers)

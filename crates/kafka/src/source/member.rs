@@ -71,9 +71,10 @@ impl Membership<'_> {
         Ok(())
     }
 
-    /// How the commit that was begun last ended, once it has.
+    /// How the commit that was begun last ended, once it has; cancelled if there is none.
     pub(crate) fn commit_outcome(&self) -> Option<KafkaResult<()>> {
-        lock(&self.consumer.context().commit).as_ref()?.poll()
+        let pending = lock(&self.consumer.context().commit);
+        pending.as_ref().map_or(Some(Err(KafkaError::Canceled)), PendingCommit::poll)
     }
 
     /// The stable committed offsets of partitions, with their metadata.

@@ -308,6 +308,30 @@ fn poison_moves_the_offset_and_leaves_a_letter() {
 }
 
 #[test]
+fn a_record_that_is_delivered_twice_counts_once() {
+    let mut shard = shard(limits());
+    feed(
+        &mut shard,
+        &[(0, 100, &[s('a').error()]), (1, 100, &[s('b')]), (0, 100, &[s('a').error()])],
+    );
+    shard.handle_poison(&at(1, 100), None);
+    shard.handle_drain();
+    assert_eq!(exported(&commit(&mut shard).unwrap()), "a1");
+    assert_eq!(shard.stats().repeated_records, 2);
+}
+
+#[test]
+fn without_any_stamp_the_wall_stands_in_for_the_streams_time() {
+    let mut shard = Shard::new(Arc::clone(&shard(limits()).policies), limits());
+    shard.handle_assigned(0, Restored::default());
+    let unstamped = RecordAt { time: None, wall_now: Millis(7000), ..at(0, 0) };
+    shard.handle_record(&unstamped, &batch(&[s('a').error()]));
+    assert!(shard.gauges().traces_open == 1, "nobody knows the time");
+    shard.handle_drain();
+    assert_eq!(commit(&mut shard).unwrap().exports[0].time, Millis(7000));
+}
+
+#[test]
 fn congestion_ends_with_a_commit() {
     let mut shard = shard(Limits { epoch_bytes: 1000, ..limits() });
     for offset in 0..20 {
@@ -406,11 +430,27 @@ fn a_trace_waits_its_wait_although_the_clock_was_in_doubt() {
         feed(&mut shard, &[(offset, late + 200 * offset, &[span])]);
     }
     assert_eq!(shard.stats().traces_opened, 8);
-    // The clock stands at the first of the eight; the next moves it past the first waits.
-    feed(&mut shard, &[(8, late + 1600, &[s('h').error()])]);
-    assert_eq!(shard.gauges().traces_open, 4, "a to d waited since 0 to 600");
+    assert_eq!(shard.gauges().traces_open, 8, "none waits from where the clock stood");
+    feed(&mut shard, &[(8, late + 2399, &[s('h').error()])]);
+    assert_eq!(shard.gauges().traces_open, 8);
     feed(&mut shard, &[(9, late + 2400, &[s('x')])]);
     assert_eq!(exported(&commit(&mut shard).unwrap()), "h2");
+}
+
+#[test]
+fn a_trace_waits_its_wait_although_the_clock_starts_far_behind_it() {
+    let mut shard = shard(limits());
+    shard.handle_revoked(&[0]);
+    shard.handle_assigned(0, Restored::default());
+    let stamps = [0, 90_000, 90_000, 90_000, 90_000, 90_000, 90_000, 90_000];
+    for (offset, stamp) in (0..).zip(stamps) {
+        feed(&mut shard, &[(offset, stamp, &[s('a')])]);
+    }
+    feed(&mut shard, &[(8, 90_000, &[s('b')])]);
+    shard.handle_idle(0, Millis(91_000), 9);
+    assert_eq!(shard.gauges().traces_open, 1, "a waited since 0, b since 90 000");
+    feed(&mut shard, &[(9, 91_999, &[s('b').error()]), (10, 92_000, &[s('c')])]);
+    assert_eq!(exported(&commit(&mut shard).unwrap()), "b2");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tailsift_policy::Verdict;
+use tailsift_policy::{CloseReason, Verdict};
 use tailsift_trace::Millis;
 
 use crate::checker::View;
@@ -27,6 +27,8 @@ pub(crate) struct Assignment {
     /// Traces that wait from their arrival on, and from their root's.
     by_arrival: Filings,
     by_root: Filings,
+    /// Some trace was judged for want of memory, since the last record or proof.
+    short_of_memory: bool,
     /// By trace.
     pub(crate) lives: BTreeMap<usize, Life>,
     /// What the next cut has to export: traces, spans (sorted), late or not.
@@ -112,10 +114,13 @@ impl Book {
             }
             What::Record { partition, offset, stamp, spans } => {
                 if let Some(assignment) = self.assignments.get_mut(&key(partition)) {
+                    assignment.begin();
                     assignment.next_offset = offset + 1;
                     let before = assignment.clock.now();
                     assignment.clock.see(*stamp, view.broker.wall);
-                    let come = Come { offset: *offset, stamp: *stamp, before };
+                    // Nobody waits for a producer that is ahead of the wall.
+                    let stamp = stamp.map(|stamp| stamp.min(view.broker.wall));
+                    let come = Come { offset: *offset, stamp, before };
                     match spans {
                         Some(spans) => assignment.add(&come, spans, opened, view),
                         None => assignment.owed_letters.push(*offset),
@@ -127,6 +132,7 @@ impl Book {
                 if let Some(assignment) = self.assignments.get_mut(&key(partition))
                     && assignment.next_offset >= *end_offset
                 {
+                    assignment.begin();
                     assignment.clock.prove(*asked_at - view.plan.limits.idle_grace);
                     assignment.settle();
                 }
@@ -170,6 +176,7 @@ impl Assignment {
             clock,
             by_arrival: Filings::default(),
             by_root: Filings::default(),
+            short_of_memory: false,
             lives: BTreeMap::new(),
             owed: Vec::new(),
             owed_letters: Vec::new(),
@@ -236,6 +243,19 @@ impl Assignment {
         life.spans.sort_unstable();
     }
 
+    /// What was judged for want of memory stands in nobody's way from the next event on.
+    fn begin(&mut self) {
+        if std::mem::take(&mut self.short_of_memory) {
+            let lives = &self.lives;
+            self.by_arrival.skip(|filing| {
+                let life = lives.get(&filing.trace);
+                life.is_some_and(|life| {
+                    life.decided.is_none() && life.first_offset == filing.first_offset
+                })
+            });
+        }
+    }
+
     /// Learns from when on traces wait that came while the clock was in doubt.
     fn settle(&mut self) {
         for (filing, from) in self.by_arrival.settle(&self.clock) {
@@ -253,6 +273,7 @@ impl Assignment {
     fn judged(&mut self, judgement: &Judgement, view: &View<'_>) {
         let Some(life) = self.lives.get_mut(&judgement.trace) else { return };
         let expiry = judgement.at + view.plan.limits.remember;
+        self.short_of_memory |= judgement.reason == CloseReason::MemoryLimit;
         life.decided = Some(Decided { verdict: judgement.verdict, expiry });
         if judgement.verdict == Verdict::Keep {
             self.owed.push((judgement.trace, life.spans.clone(), false));

@@ -29,22 +29,18 @@ impl StreamTime {
 
     pub(crate) fn see(&mut self, stamp: Option<Millis>, wall: Millis) {
         let Some(stamp) = stamp.map(|stamp| stamp.min(wall)) else { return };
-        match self.now {
-            None => {
-                self.first.push(stamp);
-                if self.first.len() == CROWD {
-                    self.now = self.first.iter().min().copied();
-                }
-            }
-            Some(now) if self.is_near(stamp) => {
-                self.far.clear();
-                self.now = Some(now.max(stamp));
-            }
-            Some(_) => {
-                self.far.push(stamp);
-                if self.far.len() == CROWD {
-                    self.now = self.far.drain(..).min();
-                }
+        if self.is_near(stamp) {
+            self.far.clear();
+            self.now = self.now.max(Some(stamp));
+            return;
+        }
+        let crowd = if self.now.is_none() { &mut self.first } else { &mut self.far };
+        crowd.push(stamp);
+        if crowd.len() == CROWD {
+            let crowd = std::mem::take(crowd);
+            self.now = crowd.iter().min().copied();
+            for stamp in crowd {
+                self.see(Some(stamp), wall);
             }
         }
     }
@@ -87,11 +83,22 @@ impl Filings {
         self.in_doubt.push(filing);
     }
 
+    /// Passes over the first ones as long as they wait no more: they keep back nobody.
+    pub(crate) fn skip(&mut self, waits: impl Fn(&Filing) -> bool) {
+        let gone = self.in_doubt.iter().position(waits).unwrap_or(self.in_doubt.len());
+        self.in_doubt.drain(..gone);
+    }
+
     /// Those whose wait is known by now, and from when on: stream time, or their own stamp if that
-    /// is later and can be believed; never before those that came earlier.
+    /// is later and can be believed; never before those that came earlier. While the clock is in
+    /// doubt, one whose stamp cannot be believed yet keeps back all that came after it.
     pub(crate) fn settle(&mut self, clock: &StreamTime) -> Vec<(Filing, Millis)> {
-        let Some(now) = clock.now.filter(|_| !clock.is_in_doubt()) else { return Vec::new() };
-        let settled = self.in_doubt.drain(..).map(|filing| {
+        let Some(now) = clock.now else { return Vec::new() };
+        let is_doubtful = |filing: &Filing| {
+            clock.is_in_doubt() && !filing.stamp.is_some_and(|stamp| clock.is_near(stamp))
+        };
+        let known = self.in_doubt.iter().position(is_doubtful).unwrap_or(self.in_doubt.len());
+        let settled = self.in_doubt.drain(..known).map(|filing| {
             let believed = filing.stamp.filter(|stamp| clock.is_near(*stamp));
             let from = now.max(believed.unwrap_or(now)).max(self.last.unwrap_or(now));
             self.last = Some(from);

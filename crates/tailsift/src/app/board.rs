@@ -102,6 +102,12 @@ impl Board {
     /// How long all workers have been quiet, if some own partitions.
     pub(crate) fn quiet_for(&self) -> Option<Duration> {
         let standings = self.standings.iter().map(|standing| lock(standing).clone());
+        let standings: Vec<_> = standings.collect();
+        // Who has been given partitions and does not read them yet has work to do.
+        if standings.iter().any(|standing| !standing.joined) {
+            return None;
+        }
+        let standings = standings.into_iter();
         let owners: Vec<_> = standings.filter(|standing| standing.owned > 0).collect();
         let quiet: Option<Vec<_>> = owners.iter().map(|standing| standing.quiet_since).collect();
         quiet?.into_iter().max().map(|since| since.elapsed())

@@ -103,11 +103,10 @@ impl<'a> Parts<'a> {
     /// If Kafka clients cannot be made, or transactions not be initialised.
     pub(crate) fn worker(&self, number: usize) -> anyhow::Result<Worker> {
         let config = self.config;
-        let sink = Sink::open(
-            self.sink_settings(number),
-            OffsetMark { incarnation: self.random, epoch: 0 },
-        )
-        .with_context(|| format!("worker {number}"))?;
+        // Each worker counts its own epochs, so each needs a mark of its own.
+        let incarnation = RandomState::new().hash_one(number);
+        let sink = Sink::open(self.sink_settings(number), OffsetMark { incarnation, epoch: 0 })
+            .with_context(|| format!("worker {number}"))?;
         let mut shard = Shard::new(Arc::clone(&self.policies), config.limits(worker_count(config)));
         shard.report_judged(config.http.is_some());
         let names = self.policies.names();

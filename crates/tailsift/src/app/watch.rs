@@ -34,17 +34,19 @@ pub(crate) fn start(
     let admin = Admin::new(&settings)?.with_patience(PATIENCE);
     let (group, topic) = (config.group.clone(), config.input.topic.clone());
     let watch = move || {
+        let mut partitions = partitions as usize;
         let mut asked = Instant::now();
         while !stop.is_set() {
             let asked_at = wall_now();
             match observer.end_offsets(PATIENCE) {
                 Ok(ends) => {
-                    if ends.len() > partitions as usize {
+                    if ends.len() > partitions {
                         warn!(
                             before = partitions,
                             now = ends.len(),
-                            "the input topic has more partitions than at the start: traces in flight are split once, since their keys go elsewhere now"
+                            "the input topic has got more partitions: traces in flight are split once, since their keys go elsewhere now"
                         );
+                        partitions = ends.len();
                     }
                     board.set_ends(asked_at, ends);
                 }

@@ -167,6 +167,11 @@ pub(crate) const TABLE: &[Metric] = &[
         "Records written to the dead-letter topic, in committed epochs.",
     ),
     Metric::stats(
+        "tailsift_repeated_records_total",
+        |stats| stats.repeated_records,
+        "Records that the client delivered a second time, ignored.",
+    ),
+    Metric::stats(
         "tailsift_traces_opened_total",
         |stats| stats.traces_opened,
         "Traces that entered the window.",

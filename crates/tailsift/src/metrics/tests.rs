@@ -98,6 +98,7 @@ fn distinct_stats() -> Stats {
         malformed_spans: 1004,
         poison_records: 1,
         empty_records: 1006,
+        repeated_records: 1019,
         traces_opened: 1007,
         closed: [1101, 1102, 1103, 1104, 1105, 1106, 1107, 1108],
         kept_by_policy: vec![1201, 1202],

@@ -76,6 +76,10 @@ pub(crate) struct Handover(pub(crate) SharedCore);
 impl RevokeHandler for Handover {
     fn handle_revoked(&self, membership: &Membership<'_>, partitions: &[i32]) {
         let mut core = self.0.lock();
+        // What a panic left half done must not be committed: the next owner reads it again.
+        if std::thread::panicking() {
+            return core.give_up(partitions);
+        }
         let committed = core.finish(membership, Instant::now() + HANDOVER_BUDGET);
         core.note(committed);
         core.give_up(partitions);

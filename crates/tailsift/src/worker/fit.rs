@@ -52,27 +52,48 @@ impl Fit {
         let trace_id = export.trace_id;
         let split = match split_to_size(&export.payload, self.room(export)) {
             Ok(split) => split,
-            // The scan accepted these very bytes, and looks deeper than the split does.
-            Err(error) => unreachable!("trace {trace_id} was scanned and cannot be split: {error}"),
+            Err(error) => {
+                // Only a trace beyond what protobuf allows in one message gets here.
+                let reason = format!("trace {trace_id} cannot be cut into records: {error}");
+                error!(partition, "{reason}");
+                let value = Some(export.payload.to_vec());
+                let letter = self.letter(export, next_offset, reason, value);
+                return letter.into_iter().collect();
+            }
         };
         for record in split.records {
             let payload = Arc::new(record.into_owned());
             exports.push(Export { payload, ..export.clone() });
         }
-        let letters = split.oversize.into_iter().map(|oversize| {
+        let letters = split.oversize.into_iter().filter_map(|oversize| {
             let needed = oversize.request.len() + OVERHEAD + export.headers.len();
-            let reason = format!("a span of trace {trace_id} needs a record of {needed} bytes, output.max_message_bytes is {}", self.max_message_bytes);
-            error!(partition, span_bytes = oversize.span_bytes, "{reason}; the rest of its trace is exported");
-            DeadLetter {
-                offset: next_offset - 1,
-                time: Some(export.time),
-                reason,
-                key: Some(trace_id.hex().to_vec()),
-                value: Some(oversize.request),
-                headers: export.headers.clone(),
-            }
+            let limit = self.max_message_bytes;
+            let reason = format!(
+                "a span of trace {trace_id} needs a record of {needed} bytes, \
+                 output.max_message_bytes is {limit}"
+            );
+            let span_bytes = oversize.span_bytes;
+            error!(partition, span_bytes, "{reason}; the rest of its trace is exported");
+            self.letter(export, next_offset, reason, Some(oversize.request))
         });
-        let letters: Vec<_> = letters.collect();
-        if self.keeps_dead_letters { letters } else { Vec::new() }
+        letters.collect()
+    }
+
+    fn letter(
+        &self,
+        export: &Export,
+        next_offset: i64,
+        reason: String,
+        value: Option<Vec<u8>>,
+    ) -> Option<DeadLetter> {
+        self.keeps_dead_letters.then(|| DeadLetter {
+            // Its spans may come from many records; this is the last that was read.
+            offset: next_offset - 1,
+            time: Some(export.time),
+            reason,
+            key: Some(export.trace_id.hex().to_vec()),
+            value,
+            headers: export.headers.clone(),
+        })
     }
 }
