@@ -1,6 +1,6 @@
 //! The reference: slow, obvious, and sure of all spans at once.
 
-use crate::input::{Input, Span};
+use crate::input::{Input, Record, Span};
 use crate::plan::{Plan, SLOW_ABOVE_MS, UNSURE_BELOW};
 
 /// What the input alone says of each trace.
@@ -40,29 +40,33 @@ pub(crate) fn keeps(spans: &[&Span]) -> bool {
     slow || spans.iter().any(|span| span.error) || spans.iter().any(|span| unsure(&span))
 }
 
-/// A trace waits from its own first stamp at least, whoever reads it and however often the clock
-/// was taken up in between; this takes the highest that stream time can be just before its last
-/// record.
+/// A trace waits from its own first stamp at least, and by its root from that one's, whoever reads
+/// it and however often the clock was taken up in between; this takes the highest that stream time
+/// can be just before its last record.
 fn is_punctual(plan: &Plan, input: &Input, trace: usize) -> bool {
     if plan.has_tight_limits() || plan.faults.future > 0 {
         return false;
     }
     let log = &input.logs[input.traces[trace].partition as usize];
-    let holds = |record: &crate::input::Record| {
-        let spans = record.spans.iter().flatten();
-        spans.clone().any(|place| input.spans[*place].trace == trace)
+    let spans_in = |record: &Record| {
+        let spans = record.spans.iter().flatten().map(|place| &input.spans[*place]);
+        spans.filter(|span| span.trace == trace).collect::<Vec<_>>()
     };
+    let has_root = |record: &Record| spans_in(record).iter().any(|span| span.parent.is_none());
+    let holds = |record: &Record| !spans_in(record).is_empty();
     let (Some(first), Some(last)) = (log.iter().position(holds), log.iter().rposition(holds))
     else {
         return false;
     };
+    let root = log.iter().find(|record| has_root(record)).unwrap_or(&log[last]);
     // A record without a stamp may find a clock that has stood still for any time.
-    let Some(opened) = log[first].time else { return false };
+    let (Some(opened), Some(rooted)) = (log[first].time, root.time) else { return false };
     let stamped = log[..last].iter().filter_map(|record| record.time).max();
     let proven = log[last].appended - plan.limits.idle_grace;
     let highest = stamped.map_or(proven, |stamped| stamped.max(proven));
-    let wait = plan.limits.decision_wait_after_root.unwrap_or(plan.limits.decision_wait);
-    highest - opened < wait.min(plan.limits.decision_wait)
+    let after_root = plan.limits.decision_wait_after_root;
+    highest < opened + plan.limits.decision_wait
+        && after_root.is_none_or(|wait| highest < rooted + wait)
 }
 
 #[cfg(test)]
