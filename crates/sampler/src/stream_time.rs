@@ -6,8 +6,8 @@ use tailsift_trace::Millis;
 /// future.
 ///
 /// It starts at the least of the first eight timestamps and goes on through them. A stamp further
-/// ahead than `jump` moves it only when eight in a row are as far: one future stamp in a backlog must not close every
-/// window, nor freeze the clock until the wall has caught up.
+/// ahead than `jump` moves it only when eight in a row are as far: one future stamp in a backlog
+/// must not close every window, nor freeze the clock until the wall has caught up.
 #[derive(Debug)]
 pub(crate) struct StreamTime {
     now: Option<Millis>,
