@@ -27,6 +27,27 @@ impl Facts {
         (self.end.0 as i64).saturating_sub(self.start.0 as i64)
     }
 
+    /// What the policies noted, 64 bits to a word, lowest first, up to the last bit that is set.
+    /// A bit's meaning hangs on the policy set.
+    pub fn words(&self) -> &[u64] {
+        let words = match &self.bits {
+            Bits::Inline(bits) => std::slice::from_ref(bits),
+            Bits::Heap(words) => words,
+        };
+        without_zeros_at_end(words)
+    }
+
+    /// The same facts with what [`words`](Self::words) gave in place of what was noted.
+    #[must_use]
+    pub fn with_words(self, words: &[u64]) -> Self {
+        let bits = match without_zeros_at_end(words) {
+            [] => Bits::Inline(0),
+            [bits] => Bits::Inline(*bits),
+            words => Bits::Heap(words.into()),
+        };
+        Self { bits, ..self }
+    }
+
     /// Bytes on the heap beyond the struct itself.
     pub fn heap_bytes(&self) -> usize {
         match &self.bits {
@@ -91,6 +112,11 @@ impl Bits {
     }
 }
 
+fn without_zeros_at_end(words: &[u64]) -> &[u64] {
+    let len = words.iter().rposition(|word| *word != 0).map_or(0, |last| last + 1);
+    &words[..len]
+}
+
 #[inline]
 fn place(bit: Bit) -> (usize, u64) {
     (usize::from(bit.0 >> 6), 1 << (bit.0 & 63))
@@ -109,6 +135,24 @@ mod tests {
         bits.set(Bit(64));
         for bit in 0..300 {
             assert_eq!(bits.get(Bit(bit)), [3, 64, 200].contains(&bit), "{bit}");
+        }
+    }
+
+    #[test]
+    fn words_come_back() {
+        for (set, words, on_heap) in [
+            (&[][..], &[][..], false),
+            (&[0, 63], &[1 << 63 | 1], false),
+            (&[3, 64], &[8, 1], true),
+            (&[130], &[0, 0, 4], true),
+        ] {
+            let mut facts = Facts { spans: 7, ..Facts::default() };
+            set.iter().for_each(|bit| facts.bits.set(Bit(*bit)));
+            assert_eq!(facts.words(), words);
+            assert_eq!(facts.heap_bytes() > 0, on_heap, "{set:?}");
+            let emptied = facts.clone().with_words(&[0, 0]);
+            assert_eq!(emptied, Facts { spans: 7, ..Facts::default() });
+            assert_eq!(emptied.with_words(words), facts);
         }
     }
 

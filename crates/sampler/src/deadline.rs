@@ -32,12 +32,12 @@ impl Deadlines {
         }
     }
 
-    /// The next trace that is due.
+    /// Files what was in doubt and is no more.
     ///
-    /// What was filed in doubt waits from its own stamp on, once the clock believes it: counted
-    /// from where the clock stood before it moved on, a wait could be over at once.
-    pub(crate) fn pop_due(&mut self, clock: &StreamTime) -> Option<Key> {
-        let now = clock.now()?;
+    /// It waits from its own stamp on, once the clock believes it: counted from where the clock
+    /// stood before it moved on, a wait could be over at once.
+    pub(crate) fn settle_doubt(&mut self, clock: &StreamTime) {
+        let Some(now) = clock.now() else { return };
         let is_certain = clock.certain().is_some();
         while let Some((stamp, key)) = self.in_doubt.front().copied()
             && (is_certain || stamp.is_some_and(|stamp| clock.is_near(stamp)))
@@ -45,6 +45,12 @@ impl Deadlines {
             self.in_doubt.pop_front();
             self.push(clock, now, stamp, key);
         }
+    }
+
+    /// The next trace that is due.
+    pub(crate) fn pop_due(&mut self, clock: &StreamTime) -> Option<Key> {
+        self.settle_doubt(clock);
+        let now = clock.now()?;
         let (due, key) = *self.queue.front()?;
         (due <= now).then(|| {
             self.queue.pop_front();

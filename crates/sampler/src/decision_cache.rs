@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use tailsift_policy::{Decision, Facts};
 use tailsift_trace::{Millis, TraceId};
 
+use crate::log_positions::LogPositions;
 use crate::slab::{Key, Slab};
+use crate::{Entry, EntryKind, LiveFrom, Sources};
 
 /// A remembered verdict.
 #[derive(Debug)]
@@ -17,8 +19,14 @@ pub(crate) struct Decided {
     pub(crate) expiry: Millis,
     /// Of a dropped trace: what was known, so that late spans can be judged with the rest.
     pub(crate) facts: Option<Facts>,
+    /// Of a dropped trace: where its records are.
+    pub(crate) sources: Option<Sources>,
     /// The late spans of this dropped trace would have had it kept: counted once.
     pub(crate) would_have_kept: bool,
+    /// What the next cut has to write down of it.
+    pub(crate) unlogged: Option<EntryKind>,
+    /// The batch that holds its newest entry; 0 = none does yet.
+    pub(crate) logged: u64,
 }
 
 /// The remembered verdicts of a partition, and when they may be forgotten.
@@ -28,18 +36,77 @@ pub(crate) struct DecisionCache {
     /// By expiry as it was when filed. Late spans put an expiry off; such an entry is filed again
     /// at the back, where it is looked at no earlier than due.
     queue: VecDeque<(Millis, Key)>,
-    facts_bytes: usize,
-    /// The verdict lent out last and the bytes of its facts as counted: it may have grown since.
+    heap: usize,
+    /// The verdict lent out last and its heap bytes as counted: it may have grown since.
     lent: Option<(Key, usize)>,
+    /// Those that the next cut writes down.
+    unlogged: Vec<Key>,
+    positions: LogPositions,
 }
 
 impl DecisionCache {
     pub(crate) fn insert(&mut self, decided: Decided) -> Key {
         let expiry = decided.expiry;
-        self.facts_bytes += heap_bytes(&decided);
+        self.heap += heap_bytes(&decided);
+        if decided.logged > 0 {
+            self.positions.enter(decided.logged);
+        }
+        let is_unlogged = decided.unlogged.is_some();
         let key = self.slab.insert(decided);
         self.queue.push_back((expiry, key));
+        if is_unlogged {
+            self.unlogged.push(key);
+        }
         key
+    }
+
+    /// Spans came after the verdict: the next cut writes that down. False if it would anyway.
+    pub(crate) fn note_late(&mut self, key: Key) -> bool {
+        let Some(decided) = self.slab.get_mut(key) else { return false };
+        let is_news = decided.unlogged.is_none();
+        if is_news {
+            decided.unlogged = Some(EntryKind::Late);
+            self.unlogged.push(key);
+        }
+        is_news
+    }
+
+    /// True if the next cut has something to write down.
+    pub(crate) fn has_unlogged(&self) -> bool {
+        !self.unlogged.is_empty()
+    }
+
+    /// A batch that was found in the log. Sequence numbers ascend.
+    pub(crate) fn add_batch(&mut self, sequence: u64, offset: i64) {
+        self.positions.add(sequence, Some(offset));
+    }
+
+    /// Writes down, as the batch of this number, what was not yet: all offsets below `through`
+    /// have been applied.
+    pub(crate) fn cut(&mut self, sequence: u64, through: i64) -> Vec<Entry> {
+        self.take_back();
+        self.positions.add(sequence, None);
+        let mut entries = Vec::with_capacity(self.unlogged.len());
+        for key in std::mem::take(&mut self.unlogged) {
+            let Some(decided) = self.slab.get_mut(key) else { continue };
+            let Some(kind) = decided.unlogged.take() else { continue };
+            decided.through = through;
+            entries.push(decided.entry(kind));
+            let earlier = std::mem::replace(&mut decided.logged, sequence);
+            self.positions.enter(sequence);
+            self.positions.leave(earlier);
+        }
+        entries
+    }
+
+    /// The batch of this number is committed at this offset.
+    pub(crate) fn batch_committed(&mut self, sequence: u64, offset: i64) {
+        self.positions.committed(sequence, offset);
+    }
+
+    /// From where on the log is needed.
+    pub(crate) fn live_from(&self) -> LiveFrom {
+        self.positions.live_from()
     }
 
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut Decided> {
@@ -52,6 +119,13 @@ impl DecisionCache {
     /// Forgets one verdict that expired by `now` and whose records lie below `committed`, so that
     /// no replay can bring them back; returns whose it was.
     pub(crate) fn pop_expired(&mut self, now: Millis, committed: i64) -> Option<TraceId> {
+        let key = self.next_expired(now, committed)?;
+        self.queue.pop_front();
+        self.remove(key)
+    }
+
+    /// The next verdict that [`pop_expired`](Self::pop_expired) would forget.
+    pub(crate) fn next_expired(&mut self, now: Millis, committed: i64) -> Option<Key> {
         while let Some((filed, key)) = self.queue.front().copied() {
             if filed > now {
                 return None;
@@ -67,11 +141,8 @@ impl DecisionCache {
                 continue;
             }
             // It keeps its place: those behind it came later, so they are hardly covered before it.
-            if decided.through > committed {
-                return None;
-            }
-            self.queue.pop_front();
-            return self.remove(key);
+            let is_covered = decided.through <= committed && decided.unlogged.is_none();
+            return is_covered.then_some(key);
         }
         None
     }
@@ -79,7 +150,8 @@ impl DecisionCache {
     fn remove(&mut self, key: Key) -> Option<TraceId> {
         self.take_back();
         let decided = self.slab.remove(key)?;
-        self.facts_bytes -= heap_bytes(&decided);
+        self.heap -= heap_bytes(&decided);
+        self.positions.leave(decided.logged);
         Some(decided.trace_id)
     }
 
@@ -89,23 +161,39 @@ impl DecisionCache {
 
     pub(crate) fn bytes(&self) -> usize {
         let queue = self.queue.len() * size_of::<(Millis, Key)>();
-        self.slab.bytes() + queue + self.facts_bytes + self.growth()
+        let log = self.positions.bytes() + self.unlogged.len() * size_of::<Key>();
+        self.slab.bytes() + queue + log + self.heap + self.growth()
     }
 
     fn take_back(&mut self) {
-        self.facts_bytes += self.growth();
+        self.heap += self.growth();
         self.lent = None;
     }
 
-    /// Bytes by which the facts lent out have grown; facts never shrink.
+    /// Bytes by which the verdict lent out has grown; what it holds never shrinks.
     fn growth(&self) -> usize {
         let Some((key, counted)) = self.lent else { return 0 };
         self.slab.get(key).map_or(0, |decided| heap_bytes(decided).saturating_sub(counted))
     }
 }
 
+impl Decided {
+    fn entry(&self, kind: EntryKind) -> Entry {
+        Entry {
+            trace_id: self.trace_id,
+            kind,
+            decision: self.decision,
+            through: self.through,
+            expiry: self.expiry,
+            facts: self.facts.clone(),
+            sources: self.sources.clone(),
+        }
+    }
+}
+
 fn heap_bytes(decided: &Decided) -> usize {
-    decided.facts.as_ref().map_or(0, Facts::heap_bytes)
+    let facts = decided.facts.as_ref().map_or(0, Facts::heap_bytes);
+    facts + decided.sources.as_ref().map_or(0, Sources::heap_bytes)
 }
 
 #[cfg(test)]
@@ -129,7 +217,10 @@ mod tests {
             through,
             expiry: Millis(expiry),
             facts: None,
+            sources: None,
             would_have_kept: false,
+            unlogged: None,
+            logged: 0,
         }
     }
 
@@ -164,6 +255,26 @@ mod tests {
         assert_eq!(pop(&mut cache, 149, 50), None);
         assert_eq!(pop(&mut cache, 150, 50), Some(1));
         assert_eq!((pop(&mut cache, 150, 50), cache.len(), cache.bytes()), (None, 0, 0));
+    }
+
+    #[test]
+    fn what_is_not_written_down_is_not_forgotten() {
+        let mut cache = DecisionCache::default();
+        let key =
+            cache.insert(Decided { unlogged: Some(EntryKind::Decide), ..drop_of(1, 10, 100) });
+        assert_eq!(pop(&mut cache, 200, 50), None);
+        assert!(!cache.note_late(key), "it is written down anyway");
+        let kinds =
+            |entries: Vec<Entry>| entries.iter().map(|e| (e.kind, e.through)).collect::<Vec<_>>();
+        assert_eq!(kinds(cache.cut(1, 40)), [(EntryKind::Decide, 40)]);
+        assert_eq!(cache.live_from(), LiveFrom::Batch);
+        cache.batch_committed(1, 7);
+        assert_eq!(cache.live_from(), LiveFrom::Offset(7));
+        assert!(cache.note_late(key) && cache.has_unlogged());
+        assert_eq!(pop(&mut cache, 200, 50), None);
+        assert_eq!(kinds(cache.cut(2, 45)), [(EntryKind::Late, 45)]);
+        assert_eq!((pop(&mut cache, 200, 44), pop(&mut cache, 200, 45)), (None, Some(1)));
+        assert_eq!(cache.live_from(), LiveFrom::Nothing);
     }
 
     /// So many policies that what they know of an error takes memory of its own.

@@ -1,9 +1,12 @@
-//! What a shard wants done: one atomic commit of exports and offsets, and news for onlookers.
+//! What a shard wants done: one atomic commit of exports, verdicts and offsets, and news for
+//! onlookers.
 
 use std::sync::Arc;
 
 use tailsift_policy::{Decision, Vote};
 use tailsift_trace::{Millis, TraceId};
+
+use crate::{Checkpoint, Entry, LiveFrom};
 
 /// Everything since the last cut, to be committed as one.
 #[derive(Debug, Default)]
@@ -28,6 +31,20 @@ pub struct Part {
     pub commit_stream_time: Option<Millis>,
     /// Stream time at the cut.
     pub next_stream_time: Option<Millis>,
+    /// The checkpoint, with the number of the part's batch if it has one.
+    pub checkpoint: Checkpoint,
+    /// A batch goes to the decision log: there are outputs, or `entries`. Otherwise only offset
+    /// and checkpoint are committed.
+    pub has_batch: bool,
+    /// What the batch says of traces.
+    pub entries: Vec<Entry>,
+    /// From where on the log is needed once this is committed.
+    pub live_from: LiveFrom,
+    /// From where on the log is to be kept if this part has no batch.
+    pub kept_from: Option<i64>,
+    /// Where the batch was written; to be filled in before
+    /// [`Shard::handle_committed`](crate::Shard::handle_committed).
+    pub batch_offset: Option<i64>,
     /// Kept traces and late spans of kept traces.
     pub exports: Vec<Export>,
     /// Records that nobody could read.
@@ -94,10 +111,29 @@ pub struct Judged {
 }
 
 impl Part {
+    /// From where on the log is needed once this part is committed, as far as is known by now.
+    pub fn committed_live_from(&self) -> LiveFrom {
+        match (self.live_from, self.batch_offset) {
+            (LiveFrom::Batch, Some(offset)) => LiveFrom::Offset(offset),
+            (from, _) => from,
+        }
+    }
+
+    /// From where on the log is to be kept once this part is committed
+    /// ([`Commit::kept_from`](crate::Commit::kept_from)).
+    pub fn committed_kept_from(&self) -> Option<i64> {
+        match (self.has_batch, self.batch_offset, self.committed_live_from()) {
+            (false, ..) => self.kept_from,
+            (true, Some(batch), LiveFrom::Offset(live)) => Some(batch.min(live)),
+            (true, batch, _) => batch,
+        }
+    }
+
     /// Bytes that wait to be written.
     pub fn bytes(&self) -> usize {
         let exports = self.exports.iter().map(Export::bytes).sum::<usize>();
-        exports + self.dead_letters.iter().map(DeadLetter::bytes).sum::<usize>()
+        let letters = self.dead_letters.iter().map(DeadLetter::bytes).sum::<usize>();
+        exports + letters + self.entries.iter().map(Entry::bytes).sum::<usize>()
     }
 }
 

@@ -14,27 +14,39 @@
 //! let all = Policy::new("all", Kind::AlwaysSample);
 //! let set = PolicySet::compile(vec![all], Semantics::default()).unwrap();
 //! let mut shard = Shard::new(Arc::new(set), Limits::default());
-//! shard.handle_assigned(0, Restored { offset: 42, stream_time: None });
+//! shard.handle_assigned(0, Restored { offset: 42, ..Restored::default() });
 //! let epoch = shard.poll_epoch().expect("a new partition fixes where its group starts");
 //! assert_eq!(epoch.parts[0].commit_offset, 42);
 //! ```
 
 mod close;
+mod commit;
 mod deadline;
 mod decision_cache;
+mod entry;
 mod epoch;
 mod keying;
 mod ledger;
 mod limits;
+mod log_positions;
 mod partition;
+mod recovery;
+mod restored;
 mod segment;
 mod shard;
 mod slab;
+mod sources;
 mod stats;
 mod stream_time;
 mod window;
 
+pub use commit::{Commit, DecisionBatch};
+pub use entry::{Checkpoint, Entry, EntryKind, LiveFrom, Logged};
 pub use epoch::{DeadLetter, Epoch, Export, Judged, Part};
 pub use limits::Limits;
-pub use shard::{RecordAt, Restored, Shard};
+pub use recovery::{Beginning, Needed, Past, Recovery, Refusal};
+pub use restored::Restored;
+pub use shard::{RecordAt, Shard};
+pub use sources::Sources;
 pub use stats::{Gauges, Progress, Stats};
+pub use tailsift_policy::{CloseReason, Decision, Facts, Threshold, Verdict};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tailsift_policy::{CloseReason, Decision, Facts, PolicySet, Verdict, Vote};
+use tailsift_policy::{CloseReason, Decision, PolicySet, Verdict, Vote};
 use tailsift_trace::{Batch, Chunk, Millis, TraceId};
 
 use crate::close::CloseRule;
@@ -13,7 +13,13 @@ use crate::segment::Segments;
 use crate::slab::Key;
 use crate::stream_time::StreamTime;
 use crate::window::{OpenTrace, Place, Window};
-use crate::{DeadLetter, Export, Judged, Limits, Part, RecordAt, Restored, Stats};
+use crate::{Checkpoint, DeadLetter, EntryKind, Export, Judged, LiveFrom, RecordAt, Stats};
+
+mod cut;
+mod restore;
+
+/// What an entry that waits to be written down counts for, about.
+const ENTRY_BYTES: usize = 128;
 
 /// What is the same for all partitions of a shard, lent for the length of a call.
 pub(crate) struct Common<'a> {
@@ -31,6 +37,13 @@ pub(crate) struct Partition {
     pub(crate) assignment: u64,
     next_offset: i64,
     committed: Option<i64>,
+    /// What was committed last of where the log is needed from.
+    committed_live_from: LiveFrom,
+    checkpoint: Checkpoint,
+    /// From where on the log is to be kept.
+    kept_from: Option<i64>,
+    /// Set until all that the last owner had read is read again.
+    replay: Option<Replay>,
     clock: StreamTime,
     /// The wall clock at the last record: stands in until the clock has started.
     wall: Millis,
@@ -48,30 +61,15 @@ pub(crate) struct Partition {
     output_bytes: usize,
 }
 
-impl Partition {
-    pub(crate) fn new(id: i32, assignment: u64, from: Restored, limits: &Limits) -> Self {
-        let rule = CloseRule::new(limits);
-        Self {
-            id,
-            assignment,
-            next_offset: from.offset,
-            committed: None,
-            clock: StreamTime::new(from.stream_time, limits.decision_wait),
-            wall: Millis::default(),
-            window: Window::new(),
-            segments: Segments::default(),
-            ledger: Ledger::default(),
-            by_arrival: Deadlines::new(rule.decision_wait),
-            by_root: rule.after_root.map(Deadlines::new),
-            rule,
-            remember: limits.remember,
-            full: Vec::new(),
-            exports: Vec::new(),
-            dead_letters: Vec::new(),
-            output_bytes: 0,
-        }
-    }
+/// How far a partition has to be read again before anything of it is judged.
+#[derive(Debug, Clone, Copy)]
+struct Replay {
+    to: i64,
+    /// Stream time there. A stamp ahead of the wall was taken for less when it was first read.
+    stream_time: Option<Millis>,
+}
 
+impl Partition {
     /// Applies a record. Nothing is judged before all its spans are in.
     pub(crate) fn handle_record(
         &mut self,
@@ -85,8 +83,7 @@ impl Partition {
             return;
         }
         let before = self.clock.now();
-        self.clock.handle_record(at.time, at.wall_now);
-        self.wall = at.wall_now;
+        self.read(at, common.stats);
         if !batch.chunks.is_empty() {
             self.segments.begin_record(batch);
         }
@@ -101,6 +98,7 @@ impl Partition {
             }
         }
         self.next_offset = at.offset + 1;
+        self.catch_up();
         self.settle(common);
     }
 
@@ -115,14 +113,17 @@ impl Partition {
             common.stats.repeated_records += 1;
             return;
         }
-        self.clock.handle_record(at.time, at.wall_now);
-        self.wall = at.wall_now;
+        self.read(at, common.stats);
         self.add_letter(letter);
         self.next_offset = at.offset + 1;
+        self.catch_up();
         self.settle(common);
     }
 
+    /// The last owner has written the letters of what is replayed.
     pub(crate) fn add_letter(&mut self, letter: Option<DeadLetter>) {
+        let letter =
+            letter.filter(|letter| self.replay.is_none_or(|replay| letter.offset >= replay.to));
         self.output_bytes += letter.as_ref().map_or(0, DeadLetter::bytes);
         self.dead_letters.extend(letter);
     }
@@ -136,10 +137,19 @@ impl Partition {
         grace: Millis,
         common: &mut Common<'_>,
     ) {
-        if self.next_offset >= end_offset {
+        if self.next_offset >= end_offset && self.is_live() {
             self.clock.handle_idle(asked_at - grace);
             self.settle(common);
         }
+    }
+
+    /// Moves the clock by a record's stamp.
+    fn read(&mut self, at: &RecordAt<'_>, stats: &mut Stats) {
+        let ceiling = self.replay.and_then(|replay| replay.stream_time);
+        let wall = ceiling.map_or(at.wall_now, |ceiling| at.wall_now.min(ceiling));
+        self.clock.handle_record(at.time, wall);
+        self.wall = at.wall_now;
+        stats.records_replayed += u64::from(self.replay.is_some());
     }
 
     fn open(
@@ -172,7 +182,7 @@ impl Partition {
         common: &mut Common<'_>,
     ) {
         let stored = self.segments.store(batch, chunk);
-        let trace = self.window.grow(key, stored, at.headers, |facts| {
+        let trace = self.window.grow(key, at.offset, stored, at.headers, |facts| {
             common.policies.fold(facts, batch, chunk, &mut common.stats.tally);
         });
         if let Some(by_root) = &mut self.by_root
@@ -182,7 +192,9 @@ impl Partition {
             trace.root_filed = true;
             by_root.file(&self.clock, at.stamp(), key);
         }
-        if let Some(reason) = self.rule.limit_reached(&trace.facts, trace.bytes) {
+        if self.replay.is_none()
+            && let Some(reason) = self.rule.limit_reached(&trace.facts, trace.bytes)
+        {
             self.full.push((key, reason));
         }
     }
@@ -215,20 +227,30 @@ impl Partition {
             Verdict::Drop => {
                 common.stats.late_spans_dropped += spans;
                 common.stats.dropped_spans += spans;
-                let Some(facts) = &mut decided.facts else { return };
-                common.policies.fold(facts, batch, chunk, &mut common.stats.tally);
-                if !decided.would_have_kept
-                    && common.policies.certain_keep(decided.trace_id, facts).is_some()
-                {
-                    decided.would_have_kept = true;
-                    common.stats.late_would_have_kept += 1;
+                if let Some(sources) = &mut decided.sources {
+                    sources.push(at.offset);
+                }
+                if let Some(facts) = &mut decided.facts {
+                    common.policies.fold(facts, batch, chunk, &mut common.stats.tally);
+                    if !decided.would_have_kept
+                        && common.policies.certain_keep(decided.trace_id, facts).is_some()
+                    {
+                        decided.would_have_kept = true;
+                        common.stats.late_would_have_kept += 1;
+                    }
                 }
             }
         }
+        if self.window.note_late(key) {
+            self.output_bytes += ENTRY_BYTES;
+        }
     }
 
-    /// Judges what is due: limits reached, then deadlines.
+    /// Judges what is due: limits reached, then deadlines. Nothing while a replay is under way.
     fn settle(&mut self, common: &mut Common<'_>) {
+        if self.replay.is_some() {
+            return;
+        }
         while let Some((key, reason)) = self.full.pop() {
             self.judge(key, reason, common);
         }
@@ -249,6 +271,9 @@ impl Partition {
 
     /// Judges the oldest waiting trace now; false if none waits.
     pub(crate) fn judge_oldest(&mut self, reason: CloseReason, common: &mut Common<'_>) -> bool {
+        if self.replay.is_some() {
+            return false;
+        }
         let Some(arrival) = self.oldest() else { return false };
         self.judge(arrival.key, reason, common);
         let window = &self.window;
@@ -293,17 +318,27 @@ impl Partition {
                 payload,
             });
         }
-        self.remember(trace.trace_id, decision, trace.facts, time);
+        self.remember(trace, decision, time);
     }
 
-    fn remember(&mut self, trace_id: TraceId, decision: Decision, facts: Facts, time: Millis) {
+    fn remember(&mut self, trace: OpenTrace, decision: Decision, time: Millis) {
+        let OpenTrace { trace_id, facts, mut sources, .. } = trace;
+        sources.shrink();
+        let (facts, sources) = match decision.verdict {
+            Verdict::Keep => (None, None),
+            Verdict::Drop => (Some(facts), Some(sources)),
+        };
+        self.output_bytes += ENTRY_BYTES;
         self.window.decide(Decided {
             trace_id,
             decision,
             through: self.next_offset,
             expiry: time + self.remember,
-            facts: (decision.verdict == Verdict::Drop).then_some(facts),
+            facts,
+            sources,
             would_have_kept: false,
+            unlogged: Some(EntryKind::Decide),
+            logged: 0,
         });
     }
 
@@ -332,38 +367,6 @@ impl Partition {
         self.output_bytes += export.bytes();
         self.exports.push(export);
         payload
-    }
-
-    /// The cut: what this partition has to commit, if anything.
-    pub(crate) fn cut(&mut self) -> Option<Part> {
-        let (commit_offset, commit_stream_time) = match self.oldest() {
-            Some(arrival) => (arrival.offset, arrival.stream_time),
-            None => (self.next_offset, self.clock.now()),
-        };
-        let idle = self.exports.is_empty() && self.dead_letters.is_empty();
-        if idle && self.committed == Some(commit_offset) {
-            return None;
-        }
-        self.output_bytes = 0;
-        Some(Part {
-            partition: self.id,
-            assignment: self.assignment,
-            commit_offset,
-            next_offset: self.next_offset,
-            commit_stream_time,
-            next_stream_time: self.clock.now(),
-            exports: std::mem::take(&mut self.exports),
-            dead_letters: std::mem::take(&mut self.dead_letters),
-        })
-    }
-
-    /// A part of this assignment was committed: what it covers may be forgotten.
-    pub(crate) fn handle_committed(&mut self, part: &Part) {
-        assert!(self.committed <= Some(part.commit_offset), "a low watermark never goes back");
-        self.committed = Some(part.commit_offset);
-        if let Some(now) = part.next_stream_time {
-            self.window.forget_expired(now, part.commit_offset);
-        }
     }
 
     /// Forgets one verdict before its time; false if none can be.

@@ -8,7 +8,7 @@ use tailsift_trace::{Batch, Millis};
 
 use crate::keying::KeyingCheck;
 use crate::partition::{Common, Partition};
-use crate::{DeadLetter, Epoch, Gauges, Judged, Limits, Progress, Stats};
+use crate::{DeadLetter, Epoch, Gauges, Judged, Limits, Progress, Restored, Stats};
 
 /// Where and when a record was read.
 #[derive(Debug, Clone, Copy)]
@@ -25,17 +25,6 @@ pub struct RecordAt<'a> {
     pub headers: &'a [u8],
     /// The length of its payload.
     pub bytes: usize,
-}
-
-/// Where a partition is taken up: what its last owner committed, or where the group starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Restored {
-    /// The next offset to read.
-    pub offset: i64,
-    /// Stream time just before the record at `offset` was applied
-    /// ([`Part::commit_stream_time`](crate::Part::commit_stream_time)); `None` = the clock starts
-    /// anew.
-    pub stream_time: Option<Millis>,
 }
 
 impl RecordAt<'_> {
@@ -93,13 +82,15 @@ impl Shard {
         self.reports_judged = wanted;
     }
 
-    /// A partition is ours.
+    /// A partition is ours, and all that is known of it is restored.
     ///
     /// # Panics
     /// If it is ours already.
     pub fn handle_assigned(&mut self, partition: i32, from: Restored) {
         self.assignments += 1;
-        let state = Partition::new(partition, self.assignments, from, &self.limits);
+        self.stats.decisions_restored += from.decisions.len() as u64;
+        let state = Partition::new(partition, self.assignments, from, &self.limits, &self.policies);
+        self.memory += memory(&state);
         let earlier = self.partitions.insert(partition, state);
         assert!(earlier.is_none(), "partition {partition} was assigned twice");
     }
@@ -175,7 +166,9 @@ impl Shard {
         if self.in_flight.is_some() {
             return None;
         }
-        let parts: Vec<_> = self.partitions.values_mut().filter_map(Partition::cut).collect();
+        let stats = &mut self.stats;
+        let parts: Vec<_> =
+            self.partitions.values_mut().filter_map(|partition| partition.cut(stats)).collect();
         self.recount();
         if parts.is_empty() {
             return None;
@@ -223,6 +216,7 @@ impl Shard {
         let settled = |partition: &Partition| {
             partition.window().traces_open() == 0
                 && partition.output_bytes() == 0
+                && partition.is_live()
                 && partition.committed() == Some(partition.next_offset())
         };
         self.in_flight.is_none() && self.partitions.values().all(settled)
@@ -256,6 +250,7 @@ impl Shard {
             next_offset: partition.next_offset(),
             low_watermark: partition.low_watermark(),
             committed: partition.committed(),
+            to_replay: partition.to_replay(),
             stream_time: partition.stream_time(),
         })
     }
@@ -263,6 +258,18 @@ impl Shard {
     fn count_record(&mut self, at: &RecordAt<'_>) {
         self.stats.records += 1;
         self.stats.record_bytes += at.bytes as u64;
+    }
+
+    /// Records that were read before and are still to be read again, before anything of their
+    /// partitions is judged.
+    pub fn records_to_replay(&self) -> i64 {
+        self.partitions.values().map(Partition::to_replay).sum()
+    }
+
+    /// True if one more partition may be restored now. While memory is short, one replays after
+    /// the other: nothing of a partition can be judged, and so let go, before it has caught up.
+    pub fn may_restore(&self) -> bool {
+        self.memory <= self.limits.memory_bytes || self.records_to_replay() == 0
     }
 
     /// Changes a partition, then sees to the memory bound.
@@ -296,8 +303,10 @@ impl Shard {
         self.recount();
         while self.decision_bytes() > self.limits.memory_bytes / 2 && self.forget_early() {}
         while self.memory > self.limits.memory_bytes {
+            // What replays cannot be judged yet: traces of others make room for it.
             let oldest = |partition: &mut Partition| {
-                partition.oldest().map(|arrival| (arrival.sequence, partition.id))
+                let live = partition.is_live();
+                partition.oldest().filter(|_| live).map(|arrival| (arrival.sequence, partition.id))
             };
             let Some((_, id)) = self.partitions.values_mut().filter_map(oldest).min() else {
                 return;

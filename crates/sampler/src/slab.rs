@@ -51,6 +51,12 @@ impl<T> Slab<T> {
         self.slots.len() - self.free.len()
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &T)> {
+        (0..).zip(&self.slots).filter_map(|(index, (tenant, slot))| {
+            slot.as_ref().map(|value| (Key { index, tenant: *tenant }, value))
+        })
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.slots.iter_mut().filter_map(|(_, slot)| slot.as_mut())
     }

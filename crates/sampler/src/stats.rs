@@ -40,6 +40,12 @@ pub struct Stats {
     pub late_spans_dropped: u64,
     /// Dropped traces that their late spans would have had kept.
     pub late_would_have_kept: u64,
+    /// Verdicts read back from the decision log when partitions were given.
+    pub decisions_restored: u64,
+    /// Verdicts and late spans written to the decision log.
+    pub decisions_logged: u64,
+    /// Records read again to rebuild what was waiting when their partitions were given.
+    pub records_replayed: u64,
     /// Verdicts forgotten before their time, for want of memory.
     pub decisions_forgotten_early: u64,
     /// Kept traces whose records disagreed in some header, which was not copied.
@@ -84,6 +90,8 @@ pub struct Progress {
     pub low_watermark: i64,
     /// What was committed last by this assignment, if anything.
     pub committed: Option<i64>,
+    /// Offsets to read again before anything is judged.
+    pub to_replay: i64,
     /// The partition's clock; `None` until it has started.
     pub stream_time: Option<Millis>,
 }
@@ -115,6 +123,9 @@ impl Stats {
         self.late_spans_kept += other.late_spans_kept;
         self.late_spans_dropped += other.late_spans_dropped;
         self.late_would_have_kept += other.late_would_have_kept;
+        self.decisions_restored += other.decisions_restored;
+        self.decisions_logged += other.decisions_logged;
+        self.records_replayed += other.records_replayed;
         self.decisions_forgotten_early += other.decisions_forgotten_early;
         self.headers_differed += other.headers_differed;
         self.traces_on_two_partitions += other.traces_on_two_partitions;

@@ -79,6 +79,11 @@ impl StreamTime {
         self.far.add(time)
     }
 
+    /// Somebody else has come as far before, and found it `then`.
+    pub(crate) fn catch_up(&mut self, then: Millis) {
+        self.now = self.now.max(Some(then));
+    }
+
     /// Everything written before `proven` has been read.
     pub(crate) fn handle_idle(&mut self, proven: Millis) {
         self.now = Some(self.now.map_or(proven, |now| now.max(proven)));

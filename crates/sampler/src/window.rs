@@ -8,6 +8,7 @@ use tailsift_trace::{Millis, TraceId, common_headers};
 use crate::decision_cache::{Decided, DecisionCache};
 use crate::segment::Stored;
 use crate::slab::{Key, Slab};
+use crate::{Entry, LiveFrom, Sources};
 
 /// A trace that waits for its verdict.
 #[derive(Debug)]
@@ -15,6 +16,7 @@ pub(crate) struct OpenTrace {
     pub(crate) trace_id: TraceId,
     pub(crate) facts: Facts,
     pub(crate) chunks: Vec<Stored>,
+    pub(crate) sources: Sources,
     pub(crate) bytes: usize,
     /// Those that all its records have, encoded ([`tailsift_trace::encode_headers`]).
     pub(crate) headers: Box<[u8]>,
@@ -68,6 +70,7 @@ impl Window {
             trace_id,
             facts: Facts::default(),
             chunks: Vec::new(),
+            sources: Sources::default(),
             bytes: 0,
             headers: headers.into(),
             headers_differ: false,
@@ -81,6 +84,7 @@ impl Window {
     pub(crate) fn grow(
         &mut self,
         key: Key,
+        offset: i64,
         chunk: Stored,
         headers: &[u8],
         fold: impl FnOnce(&mut Facts),
@@ -88,6 +92,7 @@ impl Window {
         let trace = self.open.get_mut(key).expect("the index names open traces only");
         let (heap, spans) = (heap_bytes(trace), trace.facts.spans);
         trace.chunks.push(chunk);
+        trace.sources.push(offset);
         trace.bytes += chunk.len();
         if *trace.headers != *headers {
             trace.headers = common_headers(&trace.headers, headers).into();
@@ -138,6 +143,45 @@ impl Window {
         true
     }
 
+    /// True if the committing of a cut would let a verdict be forgotten.
+    pub(crate) fn has_expired(&mut self, now: Millis, committed: i64) -> bool {
+        self.decided.next_expired(now, committed).is_some()
+    }
+
+    /// Spans came after this verdict: the next cut writes that down. False if it would anyway.
+    pub(crate) fn note_late(&mut self, key: Key) -> bool {
+        self.decided.note_late(key)
+    }
+
+    /// True if the next cut has verdicts to write down.
+    pub(crate) fn has_unlogged(&self) -> bool {
+        self.decided.has_unlogged()
+    }
+
+    /// A batch that was found in the log. Sequence numbers ascend.
+    pub(crate) fn add_batch(&mut self, sequence: u64, offset: i64) {
+        self.decided.add_batch(sequence, offset);
+    }
+
+    /// What a cut writes down as the batch of this number.
+    pub(crate) fn cut(&mut self, sequence: u64, through: i64) -> Vec<Entry> {
+        self.decided.cut(sequence, through)
+    }
+
+    /// The batch of this number is committed at this offset.
+    pub(crate) fn batch_committed(&mut self, sequence: u64, offset: i64) {
+        self.decided.batch_committed(sequence, offset);
+    }
+
+    /// From where on the log is needed.
+    pub(crate) fn live_from(&self) -> LiveFrom {
+        self.decided.live_from()
+    }
+
+    pub(crate) fn open_traces(&self) -> impl Iterator<Item = (Key, &OpenTrace)> {
+        self.open.iter()
+    }
+
     pub(crate) fn traces_open(&self) -> usize {
         self.open.len()
     }
@@ -163,5 +207,5 @@ impl Window {
 
 fn heap_bytes(trace: &OpenTrace) -> usize {
     let chunks = trace.chunks.capacity() * size_of::<Stored>();
-    chunks + trace.headers.len() + trace.facts.heap_bytes()
+    chunks + trace.headers.len() + trace.facts.heap_bytes() + trace.sources.heap_bytes()
 }

@@ -93,7 +93,11 @@ impl Broker {
         let log = &self.input.logs[partition as usize];
         let start = log.first().map_or(0, |record| record.offset);
         let stream_time = self.clocks.get(&partition).copied().flatten();
-        Restored { offset: self.committed.get(&partition).copied().unwrap_or(start), stream_time }
+        Restored {
+            offset: self.committed.get(&partition).copied().unwrap_or(start),
+            stream_time,
+            ..Restored::default()
+        }
     }
 
     pub(crate) fn owner(&self, partition: i32) -> Option<Owner> {

@@ -40,7 +40,7 @@ pub fn drain(plan: &Plan, how: Drain) -> BTreeMap<usize, Vec<Judged>> {
     let mut judged: BTreeMap<usize, Vec<Judged>> = BTreeMap::new();
     for (partition, log) in input.logs.iter().enumerate() {
         let offset = log.first().map_or(0, |record| record.offset);
-        shard.handle_assigned(partition as i32, Restored { offset, stream_time: None });
+        shard.handle_assigned(partition as i32, Restored { offset, ..Restored::default() });
     }
     let ends = input.ends();
     for (count, (partition, record)) in order(&input, how.burst).into_iter().enumerate() {
@@ -61,8 +61,11 @@ pub fn drain(plan: &Plan, how: Drain) -> BTreeMap<usize, Vec<Judged>> {
         }
         collect(&mut shard, &input, &mut judged);
         if count % how.cut_every == 0
-            && let Some(epoch) = shard.poll_epoch()
+            && let Some(mut epoch) = shard.poll_epoch()
         {
+            for part in &mut epoch.parts {
+                part.batch_offset = part.has_batch.then_some(part.checkpoint.sequence as i64);
+            }
             shard.handle_committed(&epoch);
         }
     }

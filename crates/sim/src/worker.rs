@@ -161,7 +161,7 @@ impl Worker {
                     if skips && broker.committed(partition).is_some() {
                         from.offset = broker.end_offset(partition);
                     }
-                    let Restored { offset, stream_time } = from;
+                    let Restored { offset, stream_time, .. } = from;
                     self.held.insert(partition, Held { token: owner.token, position: offset });
                     self.shard.handle_assigned(partition, from);
                     let what = What::Assigned { partition, offset, stream_time };
@@ -250,7 +250,10 @@ impl Worker {
     }
 
     fn acknowledge(&mut self, broker: &Broker, witness: &mut Witness) -> Result<(), Violation> {
-        let Some(in_flight) = self.in_flight.take() else { return Ok(()) };
+        let Some(mut in_flight) = self.in_flight.take() else { return Ok(()) };
+        for part in &mut in_flight.epoch.parts {
+            part.batch_offset = Some(part.checkpoint.sequence as i64);
+        }
         self.shard.handle_committed(&in_flight.epoch);
         self.tell(What::Acknowledged, broker, witness)
     }

@@ -7,7 +7,9 @@ use tailsift_trace::{
 };
 
 use super::*;
-use crate::{Export, Part};
+use crate::{Export, LiveFrom, Part};
+
+mod restore;
 
 const FAR: Millis = Millis(i64::MAX / 4);
 
@@ -84,8 +86,8 @@ fn shard(limits: Limits) -> Shard {
     let errors = Policy::new("errors", Kind::StatusCode(StatusCodes(vec![StatusCode::ERROR])));
     let set = PolicySet::compile(vec![errors], Semantics::default()).unwrap();
     let mut shard = Shard::new(Arc::new(set), limits);
-    shard.handle_assigned(0, Restored { offset: 0, stream_time: None });
-    shard.handle_assigned(1, Restored { offset: 0, stream_time: None });
+    shard.handle_assigned(0, Restored::default());
+    shard.handle_assigned(1, Restored::default());
     start(&mut shard);
     shard
 }
@@ -114,9 +116,17 @@ fn feed(shard: &mut Shard, records: &[(i64, i64, &[S])]) {
 
 /// Commits what there is; the parts of partition 0.
 fn commit(shard: &mut Shard) -> Option<Part> {
-    let epoch = shard.poll_epoch()?;
+    let mut epoch = shard.poll_epoch()?;
+    write(&mut epoch);
     shard.handle_committed(&epoch);
     epoch.parts.into_iter().find(|part| part.partition == 0)
+}
+
+/// Gives each batch an offset: ten times its number.
+fn write(epoch: &mut Epoch) {
+    for part in &mut epoch.parts {
+        part.batch_offset = part.has_batch.then(|| part.checkpoint.sequence as i64 * 10);
+    }
 }
 
 fn exported(part: &Part) -> String {
@@ -200,6 +210,13 @@ fn the_watermark_waits_for_the_oldest_undecided_trace() {
     shard.handle_idle(0, Millis(9000), 11);
     let part = commit(&mut shard).unwrap();
     assert_eq!((part.commit_offset, part.next_offset), (11, 11));
+    assert_eq!(
+        part.live_from,
+        LiveFrom::Offset(10),
+        "verdicts are forgotten once that is committed"
+    );
+    let part = commit(&mut shard).unwrap();
+    assert_eq!((part.has_batch, part.live_from), (false, LiveFrom::Offset(20)));
     assert!(shard.poll_epoch().is_none(), "nothing is left to be committed");
     assert!(shard.is_settled());
 }
@@ -262,7 +279,7 @@ fn partitions_that_are_given_up_leave_nothing_behind() {
     assert_eq!(shard.stats().spans_given_up, 1);
     assert!(!shard.holds(0, epoch.parts[0].assignment));
     shard.handle_committed(&epoch);
-    shard.handle_assigned(0, Restored { offset: 1, stream_time: None });
+    shard.handle_assigned(0, Restored { offset: 1, ..Restored::default() });
     assert_eq!(shard.gauges().traces_open, 0);
     let part = commit(&mut shard).unwrap();
     assert_eq!((part.commit_offset, exported(&part)), (1, String::new()));
@@ -339,7 +356,8 @@ fn congestion_ends_with_a_commit() {
     }
     shard.handle_drain();
     assert!(shard.is_congested() && shard.wants_epoch());
-    let epoch = shard.poll_epoch().unwrap();
+    let mut epoch = shard.poll_epoch().unwrap();
+    write(&mut epoch);
     assert!(shard.is_congested() && !shard.wants_epoch() && shard.poll_epoch().is_none());
     shard.handle_committed(&epoch);
     assert!(!shard.is_congested());
@@ -412,7 +430,10 @@ proptest! {
 fn a_restored_clock_gives_traces_the_deadlines_they_had() {
     let mut shard = shard(limits());
     shard.handle_revoked(&[0]);
-    shard.handle_assigned(0, Restored { offset: 7, stream_time: Some(Millis(5000)) });
+    shard.handle_assigned(
+        0,
+        Restored { offset: 7, stream_time: Some(Millis(5000)), ..Restored::default() },
+    );
     feed(&mut shard, &[(7, 5100, &[s('a')]), (8, 6000, &[s('b')]), (9, 6099, &[s('a').error()])]);
     assert_eq!(exported(&commit(&mut shard).unwrap()), "");
     feed(&mut shard, &[(10, 6100, &[s('c')])]);
@@ -480,7 +501,7 @@ fn a_slow_trace_is_judged_on_all_its_spans() {
         Policy::new("slow", Kind::Latency(Latency { threshold_ms: 0, upper_threshold_ms: 0 }));
     let set = PolicySet::compile(vec![slow], Semantics::default()).unwrap();
     let mut shard = Shard::new(Arc::new(set), limits());
-    shard.handle_assigned(0, Restored { offset: 0, stream_time: None });
+    shard.handle_assigned(0, Restored::default());
     shard.report_judged(true);
     feed(&mut shard, &[(0, 100, &[s('a')])]);
     shard.handle_drain();

@@ -1,0 +1,118 @@
+//! How a partition is taken up where its last owner left it.
+
+use tailsift_policy::{PolicySet, Verdict};
+use tailsift_trace::Millis;
+
+use super::{Partition, Replay};
+use crate::close::CloseRule;
+use crate::deadline::Deadlines;
+use crate::decision_cache::Decided;
+use crate::ledger::Ledger;
+use crate::segment::Segments;
+use crate::stream_time::StreamTime;
+use crate::window::Window;
+use crate::{Entry, Limits, LiveFrom, Logged, Restored};
+
+impl Partition {
+    pub(crate) fn new(
+        id: i32,
+        assignment: u64,
+        from: Restored,
+        limits: &Limits,
+        policies: &PolicySet,
+    ) -> Self {
+        let rule = CloseRule::new(limits);
+        let replay = Replay { to: from.read_to, stream_time: from.read_stream_time };
+        let mut partition = Self {
+            id,
+            assignment,
+            next_offset: from.offset,
+            committed: None,
+            committed_live_from: LiveFrom::Nothing,
+            checkpoint: from.checkpoint,
+            kept_from: from.kept_from,
+            replay: Some(replay),
+            clock: StreamTime::new(from.stream_time, limits.decision_wait),
+            wall: Millis::default(),
+            window: Window::new(),
+            segments: Segments::default(),
+            ledger: Ledger::default(),
+            by_arrival: Deadlines::new(rule.decision_wait),
+            by_root: rule.after_root.map(Deadlines::new),
+            rule,
+            remember: limits.remember,
+            full: Vec::new(),
+            exports: Vec::new(),
+            dead_letters: Vec::new(),
+            output_bytes: 0,
+        };
+        partition.restore(from.decisions, policies);
+        partition.catch_up();
+        partition
+    }
+
+    /// Takes back, of each trace, the last word that is still of use: records below its `through`
+    /// may be read again, or its late spans may still come.
+    fn restore(&mut self, logged: Vec<Logged>, policies: &PolicySet) {
+        for one in &logged {
+            self.window.add_batch(one.sequence, one.offset);
+        }
+        let expired = self.replay.and_then(|replay| replay.stream_time);
+        let is_live = |entry: &Entry| {
+            expired.is_none_or(|now| entry.expiry > now) || entry.through > self.next_offset
+        };
+        // An entry replaces earlier ones, none of which lives longer than it does.
+        let mut live: Vec<Logged> = logged.into_iter().filter(|one| is_live(&one.entry)).collect();
+        live.sort_by_key(|one| (one.entry.trace_id, std::cmp::Reverse(one.sequence)));
+        live.dedup_by_key(|one| one.entry.trace_id);
+        live.sort_by_key(|one| (one.entry.expiry, one.entry.trace_id));
+        for Logged { entry, sequence, .. } in live {
+            let kept_late = |facts| policies.certain_keep(entry.trace_id, facts).is_some();
+            let would_have_kept = entry.decision.verdict == Verdict::Drop
+                && entry.facts.as_ref().is_some_and(kept_late);
+            self.window.decide(Decided {
+                trace_id: entry.trace_id,
+                decision: entry.decision,
+                through: entry.through,
+                expiry: entry.expiry,
+                facts: entry.facts,
+                sources: entry.sources,
+                would_have_kept,
+                unlogged: None,
+                logged: sequence,
+            });
+        }
+    }
+
+    /// Ends the replay once all that the last owner had read is read again.
+    pub(super) fn catch_up(&mut self) {
+        if self.replay.is_some() {
+            // Waits go by the clock as it was when the last owner read this, not as it will be.
+            self.by_arrival.settle_doubt(&self.clock);
+            if let Some(by_root) = &mut self.by_root {
+                by_root.settle_doubt(&self.clock);
+            }
+        }
+        let Some(replay) = self.replay.filter(|replay| self.next_offset >= replay.to) else {
+            return;
+        };
+        self.replay = None;
+        if let Some(then) = replay.stream_time {
+            self.clock.catch_up(then);
+        }
+        for (key, trace) in self.window.open_traces() {
+            let reason = self.rule.limit_reached(&trace.facts, trace.bytes);
+            self.full.extend(reason.map(|reason| (key, reason)));
+        }
+    }
+
+    /// False while what the last owner had read is read again.
+    pub(crate) fn is_live(&self) -> bool {
+        self.replay.is_none()
+    }
+
+    /// How many offsets are still to be read again.
+    pub(crate) fn to_replay(&self) -> i64 {
+        self.replay.map_or(0, |replay| (replay.to - self.next_offset).max(0))
+    }
+}
