@@ -30,6 +30,7 @@ fn plan(name: &str, partitions: i32) -> TopicPlan {
         partitions,
         replication_factor: None,
         configs: [("retention.ms".to_owned(), "3600000".to_owned())].into(),
+        ..TopicPlan::default()
     }
 }
 

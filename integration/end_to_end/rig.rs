@@ -98,7 +98,7 @@ impl Rig {
         let partitions = i32::try_from(partitions)?;
         let configs = [("max.message.bytes".to_owned(), "2000000".to_owned())].into();
         let name = name.to_owned();
-        self.admin.ensure(&TopicPlan { name, partitions, replication_factor: None, configs })?;
+        self.admin.ensure(&TopicPlan { name, partitions, configs, ..TopicPlan::default() })?;
         Ok(())
     }
 

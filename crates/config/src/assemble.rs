@@ -144,27 +144,35 @@ fn decisions(
         }
         remember = longest;
     }
-    Some(Decisions { topic: format!("{}.decisions", group?), remember })
+    let topic = match view.own("topic") {
+        Some(_) => view.name("topic")?,
+        None => format!("{}.decisions", group?),
+    };
+    Some(Decisions { topic, remember })
 }
 
 /// No topic may be read and written, or written as two things.
 fn check_topics(root: &View<'_>, group: Option<&str>, check: &mut Check) {
     let mut known: Vec<(&str, String)> = Vec::new();
     if let Some(group) = group {
-        known.push(("the log of verdicts, <group>.decisions", format!("{group}.decisions")));
-        let dead_letters = root.section("dead_letters");
-        if dead_letters.is_some_and(|view| view.own("topic").is_none()) {
-            known.push(("the default of dead_letters.topic", format!("{group}.dead_letters")));
+        for (section, default, topic) in [
+            ("decisions", "the default of decisions.topic", format!("{group}.decisions")),
+            ("dead_letters", "the default of dead_letters.topic", format!("{group}.dead_letters")),
+        ] {
+            if root.section(section).is_some_and(|view| view.own("topic").is_none()) {
+                known.push((default, topic));
+            }
         }
     }
     for (section, path) in [
         ("input", "input.topic"),
         ("output", "output.topic"),
+        ("decisions", "decisions.topic"),
         ("dead_letters", "dead_letters.topic"),
     ] {
         let Some(view) = root.section(section) else { continue };
         let Some(Some(topic)) = (match view.own("topic") {
-            None if section == "dead_letters" => None,
+            None if matches!(section, "decisions" | "dead_letters") => None,
             Some(_) | None => Some(view.name("topic")),
         }) else {
             continue;

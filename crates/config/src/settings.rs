@@ -32,7 +32,7 @@ pub struct Config {
     pub input: Input,
     /// Where kept traces go.
     pub output: Output,
-    /// Verdicts, remembered for late spans.
+    /// Verdicts, logged and remembered.
     pub decisions: Decisions,
     /// The topic for records that cannot be read; `None` = they are counted and logged only.
     pub dead_letters: Option<String>,
@@ -141,10 +141,10 @@ pub enum Partitioner {
     Murmur2,
 }
 
-/// Verdicts, remembered for late spans.
+/// Verdicts, logged and remembered.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Decisions {
-    /// The topic: `<group>.decisions`.
+    /// The topic that verdicts are logged to.
     pub topic: String,
     /// How long late spans follow their trace's verdict, in stream time; at least the longest wait,
     /// at most 7 days.

@@ -121,7 +121,7 @@ pub(crate) static ROOT: Section = Section {
             "decisions",
             Type::Section(&DECISIONS),
             Optional("all defaults"),
-            "Verdicts, remembered for late spans",
+            "Verdicts: where they are logged, and how long late spans follow them",
         ),
         key(
             "dead_letters",
@@ -292,16 +292,21 @@ static OUTPUT: Section = Section {
 };
 
 static DECISIONS: Section = Section {
-    keys: &[key(
-        "remember",
-        Type::Duration { min: ms(1), max: LONGEST },
-        Default("10m"),
-        "How long late spans follow their trace's verdict; at least window.decision_wait, which is the default if it is longer",
-    )],
-    refused: &[refused(
-        "topic",
-        "is not supported by this version: the topic is <group>.decisions",
-    )],
+    keys: &[
+        key(
+            "topic",
+            TOPIC,
+            Optional("<group>.decisions"),
+            "The log of verdicts: what makes restarts and rebalances repeat nothing. It is created if it is missing",
+        ),
+        key(
+            "remember",
+            Type::Duration { min: ms(1), max: LONGEST },
+            Default("10m"),
+            "How long late spans follow their trace's verdict; at least window.decision_wait, which is the default if it is longer",
+        ),
+    ],
+    refused: &[],
 };
 
 static DEAD_LETTERS: Section = Section {

@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use rdkafka::error::KafkaError;
+use tailsift_sampler::Refusal;
+
+use crate::decision_log::DecisionLogError;
 
 /// A client could not be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -179,6 +182,75 @@ pub enum SinkError {
         /// The client's reason.
         reason: String,
     },
+}
+
+/// What an operator can do about a decision log that lacks what is needed.
+const WITHOUT_LOG: &str = "bring the log back, or start once with --accept-lost-decisions: then \
+     what was exported since the committed offset may be exported again, and late spans are judged \
+     anew";
+
+/// A partition cannot be taken up without risking that something is exported twice.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RestoreError {
+    /// The log begins later than it is needed.
+    #[error(
+        "the decision log is needed from offset {needed} of its partition {log_partition} on and \
+         begins at {start}: it was deleted too early; {WITHOUT_LOG}, and see that the decisions \
+         topic keeps its records for as long as the input topic does"
+    )]
+    LogStartsLate {
+        /// The log's partition.
+        log_partition: i32,
+        /// The offset from which on it is needed.
+        needed: i64,
+        /// Where it begins.
+        start: i64,
+    },
+    /// The last batch is not there.
+    #[error(
+        "batch {sequence} is committed, but is not in partition {log_partition} of the decision \
+         log: the topic was truncated or made anew; {WITHOUT_LOG}"
+    )]
+    BatchMissing {
+        /// The log's partition.
+        log_partition: i32,
+        /// The number of the batch.
+        sequence: u64,
+    },
+    /// The topic is not there.
+    #[error("the decisions topic {topic} does not exist; create it with `tailsift topics`")]
+    NoTopic {
+        /// The topic.
+        topic: String,
+    },
+    /// A record of the log cannot be read.
+    #[error(
+        "topic {topic} partition {log_partition}: the record at offset {offset} cannot be read: \
+         {source}"
+    )]
+    Unreadable {
+        /// The topic.
+        topic: String,
+        /// The log's partition.
+        log_partition: i32,
+        /// The record.
+        offset: i64,
+        /// What is wrong with it.
+        source: DecisionLogError,
+    },
+}
+
+impl From<Refusal> for RestoreError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::LogStartsLate { log_partition, needed, start } => {
+                Self::LogStartsLate { log_partition, needed, start }
+            }
+            Refusal::BatchMissing { log_partition, sequence } => {
+                Self::BatchMissing { log_partition, sequence }
+            }
+        }
+    }
 }
 
 /// A question about a topic, or its creation, failed.

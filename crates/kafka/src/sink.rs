@@ -1,27 +1,26 @@
-//! Epochs, written: exports, dead letters and offsets, all or nothing.
+//! Epochs, written: exports, verdicts, dead letters and offsets, all or nothing.
 
+mod doubt;
+mod offsets;
 mod produce;
 mod records;
 mod step;
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::Producer;
-use rdkafka::{Offset, TopicPartitionList};
 use tailsift_sampler::Epoch;
-use tracing::{info, warn};
+use tracing::warn;
 
+use crate::Partitioner;
 use crate::client::ClientSettings;
+use crate::decision_log::SharedPolicyNames;
 use crate::error::{SinkError, describe};
-use crate::ffi;
-use crate::mark::OffsetMetadata;
 use crate::source::Membership;
-use crate::{OffsetMark, Partitioner};
 use produce::{Transactional, TrySend};
-use records::Cursor;
+use records::{Batches, Cursor, Stage};
 use step::{Next, Step, backoff, is_retriable};
 
 /// When exports and offsets count as done.
@@ -49,16 +48,25 @@ pub struct SinkSettings {
     pub export_topic: String,
     /// Where unreadable records go; `None` = nowhere.
     pub dead_letter_topic: Option<String>,
+    /// Where verdicts are logged.
+    pub decisions_topic: String,
+    /// Marks this group's and input topic's commits and batches
+    /// ([`scope_of`](crate::scope_of)).
+    pub scope: u64,
     /// The most bytes of a record: key, value and headers, uncompressed.
     pub max_message_bytes: usize,
     /// `compression.type`: `none`, `gzip`, `snappy`, `lz4` or `zstd`.
     pub compression: String,
     /// How a trace's partition is chosen.
     pub partitioner: Partitioner,
-    /// The policies' names in configured order.
-    pub policy_names: Arc<[String]>,
+    /// The policies' names, also those that only the log knows.
+    pub policy_names: SharedPolicyNames,
     /// The configuration's fingerprint, written with each export.
     pub fingerprint: String,
+    /// The policies' fingerprint, written with each batch of verdicts.
+    pub config: u64,
+    /// Tells the batches of this producer from those of others.
+    pub writer: u64,
 }
 
 /// What became of an epoch that was [begun](Sink::begin).
@@ -85,6 +93,8 @@ pub struct SinkStats {
     pub records: u64,
     /// Dead letters among them.
     pub dead_letters: u64,
+    /// Bytes of verdicts written in committed epochs, uncompressed.
+    pub decision_bytes: u64,
     /// From cut to commit of the last epoch, in microseconds.
     pub last_epoch_us: u64,
 }
@@ -94,8 +104,6 @@ pub struct SinkStats {
 pub struct Sink {
     settings: SinkSettings,
     producer: Transactional,
-    /// This process's mark in committed offsets, to find out about commits in doubt.
-    mark: OffsetMark,
     state: State,
     stats: SinkStats,
     rebuilds: Vec<Instant>,
@@ -108,6 +116,8 @@ enum State {
 
 struct Work {
     epoch: Epoch,
+    /// The epoch's verdicts as records.
+    batches: Batches,
     begun: Instant,
     step: Step,
     /// How often it had to start again, and when it next may.
@@ -128,12 +138,11 @@ impl Sink {
     ///
     /// # Errors
     /// If librdkafka refuses the settings, or transactions could not be initialised.
-    pub fn open(settings: SinkSettings, mark: OffsetMark) -> Result<Self, SinkError> {
+    pub fn open(settings: SinkSettings) -> Result<Self, SinkError> {
         let producer = Transactional::open(&settings)?;
         Ok(Self {
             settings,
             producer,
-            mark,
             state: State::Idle,
             stats: SinkStats::default(),
             rebuilds: Vec::new(),
@@ -146,10 +155,16 @@ impl Sink {
     /// If one is under way.
     pub fn begin(&mut self, epoch: Epoch) {
         assert!(self.is_idle(), "one epoch at a time");
-        self.mark.epoch += 1;
         let now = Instant::now();
-        let work = Work { epoch, begun: now, step: Step::Start, failures: 0, not_before: now };
-        self.state = State::Working(work);
+        let batches = Batches::new(&self.settings, &epoch);
+        self.state = State::Working(Work {
+            epoch,
+            batches,
+            begun: now,
+            step: Step::Start,
+            failures: 0,
+            not_before: now,
+        });
     }
 
     /// True if no epoch is under way.
@@ -188,7 +203,7 @@ impl Sink {
                 return Ok(SinkEvent::Busy);
             }
             let step = std::mem::replace(&mut work.step, Step::Start);
-            match self.advance(step, &mut work.epoch, membership, &holds)? {
+            match self.advance(step, &mut work, membership, &holds)? {
                 Next::Step(step) => work.step = step,
                 Next::Later(step) => {
                     work.step = step;
@@ -250,26 +265,19 @@ impl Sink {
     fn advance(
         &mut self,
         step: Step,
-        epoch: &mut Epoch,
+        work: &mut Work,
         membership: &Membership<'_>,
         holds: &impl Fn(i32, u64) -> bool,
     ) -> Result<Next, SinkError> {
         match step {
-            Step::Start => self.start(epoch, membership, holds),
-            Step::Send { metadata, mut cursor } => {
-                while let Some(record) = cursor.next(&self.settings, epoch) {
-                    match self.producer.try_send(&record) {
-                        TrySend::Sent => cursor.advance(),
-                        TrySend::Full => return Ok(Next::Later(Step::Send { metadata, cursor })),
-                        TrySend::Refused(error) => return self.failed("sending", &error),
-                    }
-                }
-                Ok(Next::Step(Step::Acknowledge { metadata }))
+            Step::Start => self.start(&mut work.epoch, membership, holds),
+            Step::Send { metadata, cursor } => self.send(metadata, cursor, work),
+            Step::Acknowledge { metadata, stage } => self.acknowledged(metadata, stage, work),
+            Step::CommitPlainly { asked } => {
+                self.commit_plainly(asked, &mut work.epoch, membership, holds)
             }
-            Step::Acknowledge { metadata } => self.acknowledged(metadata),
-            Step::CommitPlainly { asked } => self.commit_plainly(asked, epoch, membership, holds),
             Step::Offsets { metadata } => {
-                let offsets = self.offsets(epoch)?;
+                let offsets = self.offsets(&work.epoch)?;
                 let sent = self.producer.handle().send_offsets_to_transaction(
                     &offsets,
                     &metadata,
@@ -296,8 +304,27 @@ impl Sink {
                     Ok(Next::Step(Step::Doubt))
                 }
             },
-            Step::Doubt => self.resolve(epoch, membership, holds),
+            Step::Doubt => Ok(self.resolve(&work.epoch, membership, holds)),
         }
+    }
+
+    /// Hands records to the producer: all of them at once under a transaction; else verdicts only
+    /// after exports are acknowledged, so that no verdict can cover spans that were not written.
+    fn send(
+        &mut self,
+        metadata: Option<ConsumerGroupMetadata>,
+        mut cursor: Cursor,
+        work: &Work,
+    ) -> Result<Next, SinkError> {
+        while let Some(record) = cursor.next(&self.settings, &work.epoch, &work.batches) {
+            match self.producer.try_send(&record) {
+                TrySend::Sent => cursor.advance(),
+                TrySend::Full => return Ok(Next::Later(Step::Send { metadata, cursor })),
+                TrySend::Refused(error) => return self.failed("sending", &error),
+            }
+        }
+        let stage = cursor.stage();
+        Ok(Next::Step(Step::Acknowledge { metadata, stage }))
     }
 
     /// Leaves out parts that are no longer held; opens the transaction with a membership that is
@@ -316,26 +343,43 @@ impl Sink {
             // Out of the group for the moment: the callback that says so has not been served.
             return Ok(Next::Later(Step::Start));
         };
-        self.producer.forget_failures();
+        self.producer.forget_reports();
+        for part in &mut epoch.parts {
+            part.batch_offset = None;
+        }
         if !self.producer.is_transactional() {
-            return Ok(Next::Step(Step::Send { metadata: None, cursor: Cursor::default() }));
+            let cursor = Cursor::new(Stage::Exports);
+            return Ok(Next::Step(Step::Send { metadata: None, cursor }));
         }
         match self.producer.handle().begin_transaction() {
             Ok(()) => {
-                Ok(Next::Step(Step::Send { metadata: Some(metadata), cursor: Cursor::default() }))
+                let cursor = Cursor::new(Stage::All);
+                Ok(Next::Step(Step::Send { metadata: Some(metadata), cursor }))
             }
             Err(error) => self.failed("opening a transaction", &error),
         }
     }
 
-    fn acknowledged(&mut self, metadata: Option<ConsumerGroupMetadata>) -> Result<Next, SinkError> {
+    fn acknowledged(
+        &mut self,
+        metadata: Option<ConsumerGroupMetadata>,
+        stage: Stage,
+        work: &mut Work,
+    ) -> Result<Next, SinkError> {
         // The count first: a failure is noted before its record leaves the count.
         let in_flight = self.producer.handle().in_flight_count();
         if let Some(error) = self.producer.first_failure() {
             return self.failed("writing", &error);
         }
         if in_flight > 0 {
-            return Ok(Next::Later(Step::Acknowledge { metadata }));
+            return Ok(Next::Later(Step::Acknowledge { metadata, stage }));
+        }
+        if stage == Stage::Exports {
+            let cursor = Cursor::new(Stage::Verdicts);
+            return Ok(Next::Step(Step::Send { metadata, cursor }));
+        }
+        for part in work.epoch.parts.iter_mut().filter(|part| part.has_batch) {
+            part.batch_offset = self.producer.batch_offset(part.partition);
         }
         Ok(Next::Step(match metadata {
             Some(metadata) => Step::Offsets { metadata },
@@ -407,49 +451,6 @@ impl Sink {
         Ok(())
     }
 
-    /// Initialising the new producer ended the old one's transaction, this way or that: the
-    /// committed offsets carry the mark of the epoch that put them there.
-    fn resolve(
-        &mut self,
-        epoch: &Epoch,
-        membership: &Membership<'_>,
-        holds: &impl Fn(i32, u64) -> bool,
-    ) -> Result<Next, SinkError> {
-        let held = epoch.parts.iter().find(|part| holds(part.partition, part.assignment));
-        let Some(part) = held else { return Ok(Next::Done(false)) };
-        let mut question = TopicPartitionList::new();
-        question.add_partition(&self.settings.input_topic, part.partition);
-        let Ok(committed) = membership.committed(question, Self::STEP) else {
-            return Ok(Next::Later(Step::Doubt));
-        };
-        let elements = committed.elements();
-        let Some(element) = elements.first().filter(|element| element.error().is_ok()) else {
-            return Ok(Next::Later(Step::Doubt));
-        };
-        let metadata = OffsetMetadata::parse(ffi::committed_metadata(&committed, 0));
-        let is_ours = metadata.is_some_and(|metadata| metadata.mark == self.mark)
-            && element.offset() == Offset::Offset(part.commit_offset);
-        info!(committed = is_ours, "an epoch's commit was in doubt");
-        Ok(if is_ours { Next::Done(true) } else { Next::Step(Step::Start) })
-    }
-
-    fn offsets(&self, epoch: &Epoch) -> Result<TopicPartitionList, SinkError> {
-        let mut list = TopicPartitionList::with_capacity(epoch.parts.len());
-        for part in &epoch.parts {
-            let refused = |error: &KafkaError| SinkError::Offset {
-                partition: part.partition,
-                offset: part.commit_offset,
-                reason: describe(error),
-            };
-            let mut element = list.add_partition(&self.settings.input_topic, part.partition);
-            let offset = Offset::Offset(part.commit_offset);
-            element.set_offset(offset).map_err(|error| refused(&error))?;
-            let stream_time = part.commit_stream_time;
-            element.set_metadata(OffsetMetadata { mark: self.mark, stream_time }.to_string());
-        }
-        Ok(list)
-    }
-
     fn committed(&mut self, work: Work) -> SinkEvent {
         let parts = work.epoch.parts.iter();
         let letters: usize = parts.clone().map(|part| part.dead_letters.len()).sum();
@@ -457,6 +458,7 @@ impl Sink {
         self.stats.committed += 1;
         self.stats.records += (letters + exports) as u64;
         self.stats.dead_letters += letters as u64;
+        self.stats.decision_bytes += work.batches.bytes(&work.epoch);
         self.stats.last_epoch_us = work.begun.elapsed().as_micros() as u64;
         SinkEvent::Committed(work.epoch)
     }

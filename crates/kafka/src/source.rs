@@ -8,14 +8,15 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
-use tailsift_trace::{Millis, encode_headers};
+use tailsift_sampler::Past;
+use tailsift_trace::encode_headers;
 use tracing::{debug, warn};
 
 use crate::client::ClientSettings;
+use crate::decision_log::CommitMetadata;
 use crate::error::{ClientError, SourceError, describe};
 use crate::ffi;
-use crate::mark::OffsetMetadata;
-use member::{Context, assign, lock};
+use member::{Context, assign, lock, reassign};
 pub use member::{Membership, RevokeHandler};
 
 /// Where a group that never committed starts.
@@ -41,6 +42,8 @@ pub struct SourceSettings {
     pub topic: String,
     /// Where a new group starts.
     pub start: Start,
+    /// What marks this group's and topic's own commits ([`scope_of`](crate::scope_of)).
+    pub scope: u64,
 }
 
 /// The user's properties override these.
@@ -57,7 +60,7 @@ const DEFAULTS: &[(&str, &str)] = &[
 pub enum SourceEvent<'a> {
     /// A record of an assigned partition.
     Record(SourceRecord<'a>),
-    /// Partitions are ours, each to be read from its offset.
+    /// Partitions are ours, each to be read once it is [started](Source::start).
     Assigned(Vec<Assigned>),
     /// Nothing this time.
     Idle,
@@ -102,19 +105,24 @@ impl SourceRecord<'_> {
     }
 }
 
-/// A partition given to this member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A partition given to this member. Nothing of it is read before [`Source::start`].
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assigned {
     /// The partition.
     pub partition: i32,
-    /// Where to read on.
-    pub offset: i64,
-    /// Stream time there, if a worker of ours committed the offset.
-    pub stream_time: Option<Millis>,
-    /// False if the group had committed nothing here, so that this is where it starts.
-    pub committed: bool,
-    /// Records between the committed offset and the log's start: deleted before they were read.
-    pub missing: i64,
+    /// What the group has committed for it.
+    pub past: Past,
+    /// The first offset that its log still holds.
+    pub log_start: i64,
+}
+
+impl Assigned {
+    /// What the group has committed, or where it begins.
+    pub fn offset(&self) -> i64 {
+        match self.past {
+            Past::Ours(offset, _) | Past::Foreign(offset) | Past::Nothing(offset) => offset,
+        }
+    }
 }
 
 /// A consumer in a group, polled by one thread.
@@ -193,10 +201,40 @@ impl Source {
     /// # Errors
     /// If the client refuses.
     pub fn set_paused(&self, paused: bool) -> Result<(), SourceError> {
+        let mut gate = lock(&self.consumer.context().gate);
+        gate.is_paused = paused;
         let change = self.consumer.assignment().and_then(|held| {
-            if paused { self.consumer.pause(&held) } else { self.consumer.resume(&held) }
+            if paused {
+                return self.consumer.pause(&held);
+            }
+            let mut open = TopicPartitionList::new();
+            for element in held.elements() {
+                if !gate.shut.contains_key(&element.partition()) {
+                    open.add_partition(element.topic(), element.partition());
+                }
+            }
+            self.consumer.resume(&open)
         });
         change.map_err(|error| self.settings.trouble("pausing", &error))
+    }
+
+    /// Reads a partition that was [assigned](SourceEvent::Assigned), from this offset on.
+    ///
+    /// # Errors
+    /// If the client refuses.
+    pub fn start(&self, partition: i32, offset: i64) -> Result<(), SourceError> {
+        let trouble = |error: &KafkaError| self.settings.trouble("starting a partition", error);
+        let mut gate = lock(&self.consumer.context().gate);
+        let Some(position) = gate.shut.remove(&partition) else { return Ok(()) };
+        let mut list = TopicPartitionList::with_capacity(1);
+        list.add_partition_offset(&self.settings.topic, partition, Offset::Offset(offset))
+            .map_err(|error| trouble(&error))?;
+        if offset != position {
+            reassign(&self.consumer, &list).map_err(|error| trouble(&error))?;
+        }
+        let change =
+            if gate.is_paused { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
+        change.map_err(|error| trouble(&error))
     }
 
     /// Finds out where to read the partitions that the group gave us, then takes them. The group
@@ -207,7 +245,7 @@ impl Source {
             return Ok(None);
         }
         let resolved = match self.starts(&given) {
-            Ok(resolved) => resolved,
+            Ok(resolved) => resolved?,
             Err(error) if is_passing(&error) => {
                 debug!(error = %describe(&error), "committed offsets are not known yet");
                 return Ok(None);
@@ -217,19 +255,20 @@ impl Source {
             }
         };
         let mut list = TopicPartitionList::new();
-        for assigned in &resolved {
-            list.add_partition_offset(
-                &self.settings.topic,
-                assigned.partition,
-                Offset::Offset(assigned.offset),
-            )
-            .map_err(|error| self.settings.trouble("assigning", &error))?;
+        let positions: Vec<(i32, i64)> = resolved
+            .iter()
+            .map(|assigned| (assigned.partition, assigned.offset().max(assigned.log_start)))
+            .collect();
+        for (partition, offset) in &positions {
+            list.add_partition_offset(&self.settings.topic, *partition, Offset::Offset(*offset))
+                .map_err(|error| self.settings.trouble("assigning", &error))?;
         }
         lock(&self.consumer.context().given).clear();
-        // A partition that was taken away while it was paused would come back paused.
+        // Paused at once: what is fetched in between is thrown away.
         assign(&self.consumer, &list)
-            .and_then(|()| self.consumer.resume(&list))
+            .and_then(|()| self.consumer.pause(&list))
             .map_err(|error| self.settings.trouble("assigning", &error))?;
+        lock(&self.consumer.context().gate).shut.extend(positions);
         Ok(Some(resolved))
     }
 
@@ -247,7 +286,7 @@ impl Source {
     }
 
     /// The stable committed offset of each partition, or where the group is to start.
-    fn starts(&self, partitions: &[i32]) -> KafkaResult<Vec<Assigned>> {
+    fn starts(&self, partitions: &[i32]) -> KafkaResult<Result<Vec<Assigned>, SourceError>> {
         /// The broker may be waiting for an open transaction: asked again, so that the group is
         /// served in between.
         const PATIENCE: Duration = Duration::from_millis(200);
@@ -280,21 +319,40 @@ impl Source {
         for partition in partitions.iter().copied() {
             let none = KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset);
             let Offset::Offset(log_start) = find(&log_starts, partition)? else { return Err(none) };
-            let (offset, committed) = match (find(&last, partition)?, find(&news, partition)?) {
-                (Offset::Offset(offset), _) => (offset, true),
-                (_, Offset::Offset(offset)) => (offset, false),
+            let past = match (find(&last, partition)?, find(&news, partition)?) {
+                (Offset::Offset(offset), _) => match self.past(&last, partition, offset) {
+                    Ok(past) => past,
+                    Err(error) => return Ok(Err(error)),
+                },
+                (_, Offset::Offset(offset)) => Past::Nothing(offset),
                 (_, _) => return Err(none),
             };
-            let missing = (log_start - offset).max(0);
-            starts.push(Assigned {
-                partition,
-                offset: offset.max(log_start),
-                stream_time: stream_time_in(&last, partition),
-                committed,
-                missing,
-            });
+            starts.push(Assigned { partition, past, log_start });
         }
-        Ok(starts)
+        Ok(Ok(starts))
+    }
+
+    /// What a committed offset and its metadata say.
+    fn past(
+        &self,
+        committed: &TopicPartitionList,
+        partition: i32,
+        offset: i64,
+    ) -> Result<Past, SourceError> {
+        let mut elements = committed.elements().into_iter();
+        let index = elements.position(|element| element.partition() == partition);
+        let metadata = index.map_or(&[][..], |index| ffi::committed_metadata(committed, index));
+        let commit = CommitMetadata::parse(metadata).map_err(|error| SourceError::Refused {
+            topic: self.settings.topic.clone(),
+            group: self.settings.group.clone(),
+            what: "reading what was committed",
+            reason: format!("partition {partition}: {error}"),
+            remedy: "start the release that committed it, or reset the group's offsets",
+        })?;
+        Ok(match commit.filter(|commit| commit.scope == self.settings.scope) {
+            Some(commit) => Past::Ours(offset, commit),
+            None => Past::Foreign(offset),
+        })
     }
 }
 
@@ -326,12 +384,6 @@ impl SourceSettings {
             remedy: remedy(error),
         }
     }
-}
-
-/// The stream time that was committed beside a partition's offset.
-fn stream_time_in(committed: &TopicPartitionList, partition: i32) -> Option<Millis> {
-    let index = committed.elements().iter().position(|element| element.partition() == partition)?;
-    OffsetMetadata::parse(ffi::committed_metadata(committed, index))?.stream_time
 }
 
 /// Troubles that librdkafka works on by itself, or that asking again may end.

@@ -280,7 +280,8 @@ impl Admin {
         };
         let mut topic =
             NewTopic::new(&plan.name, plan.partitions, TopicReplication::Fixed(replicas));
-        for (key, value) in &plan.configs {
+        let settings = plan.settings();
+        for (key, value) in &settings {
             topic = topic.set(key, value);
         }
         let client = self.admin_client()?;

@@ -2,6 +2,8 @@
 
 pub(crate) mod board;
 mod build;
+mod retention;
+pub(crate) mod topics;
 mod watch;
 
 use std::process::ExitCode;
@@ -32,6 +34,15 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The processor of one process.
 pub(crate) struct App;
 
+/// What is asked of one run, beside the configuration.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Wishes {
+    /// Stop once there has been nothing to do for so long.
+    pub(crate) exit_when_idle: Option<Duration>,
+    /// Take up partitions whose decision log lacks what is needed, as if it had never been.
+    pub(crate) accept_lost_decisions: bool,
+}
+
 /// A processor that runs; stopped when dropped.
 pub(crate) struct Running {
     workers: Vec<JoinHandle<anyhow::Result<()>>>,
@@ -51,7 +62,7 @@ pub(crate) struct Snapshot {
 }
 
 /// `tailsift run`: until a signal, a failure, or idleness.
-pub(crate) fn run(config: &Config, exit_when_idle: Option<Duration>) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(config: &Config, wishes: Wishes) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("http")
@@ -63,7 +74,7 @@ pub(crate) fn run(config: &Config, exit_when_idle: Option<Duration>) -> anyhow::
     let health = Arc::new(Health::new(build::worker_count(config)));
     let live = Arc::new(live_view(config));
     let surface = Http::start(&runtime, config, &health, &live)?;
-    let mut running = App::start_with(config, stop, &health, &live, exit_when_idle)?;
+    let mut running = App::start_with(config, stop, &health, &live, wishes)?;
     running.wait()?;
     let snapshot = running.snapshot();
     surface.end(runtime);
@@ -80,7 +91,7 @@ impl App {
     pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         let health = Arc::new(Health::new(build::worker_count(config)));
         let live = Arc::new(live_view(config));
-        Self::start_with(config, Arc::default(), &health, &live, None)
+        Self::start_with(config, Arc::default(), &health, &live, Wishes::default())
     }
 
     fn start_with(
@@ -88,13 +99,14 @@ impl App {
         stop: Arc<Stop>,
         health: &Arc<Health>,
         live: &Arc<LiveView>,
-        exit_when_idle: Option<Duration>,
+        wishes: Wishes,
     ) -> anyhow::Result<Running> {
-        let partitions = build::prepare_topics(config)?;
+        let partitions = topics::prepare(config)?;
         let workers = build::worker_count(config);
         let board = Arc::new(Board::new(workers));
         let parts = build::Parts::new(
             config,
+            wishes.accept_lost_decisions,
             Arc::clone(&stop),
             Arc::clone(&board),
             Arc::clone(health),
@@ -104,9 +116,9 @@ impl App {
             .map(|number| spawn(parts.worker(number)?, number, health, &stop))
             .collect();
         let workers = workers.inspect_err(|_| stop.set())?;
-        let watcher =
-            watch::start(config, partitions, Arc::clone(&board), Arc::clone(&stop), exit_when_idle)
-                .inspect_err(|_| stop.set())?;
+        let (watched, idle) = (Arc::clone(&board), wishes.exit_when_idle);
+        let watcher = watch::start(config, partitions, watched, Arc::clone(&stop), idle)
+            .inspect_err(|_| stop.set())?;
         Ok(Running {
             workers,
             watcher: Some(watcher),

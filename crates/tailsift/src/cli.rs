@@ -97,6 +97,10 @@ pub(crate) struct RunArgs {
     /// Stop, with exit code 0, once all is read and decided and nothing came for this long
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) exit_when_idle: Option<Duration>,
+    /// Take up partitions whose decision log was deleted or cut off: what was exported since their
+    /// committed offset may be exported again, and late spans are judged anew
+    #[arg(long)]
+    pub(crate) accept_lost_decisions: bool,
 }
 
 #[derive(Debug, Args)]

@@ -138,6 +138,9 @@ pub(crate) struct WorkerMetrics {
     producers_replaced: Total,
     discarded: Counter,
     epoch_commit: Histogram,
+    restoring: Gauge,
+    refused: Gauge,
+    records_missing: Total,
 }
 
 impl WorkerMetrics {
@@ -175,6 +178,9 @@ impl WorkerMetrics {
             producers_replaced: Total::new(failures("producer_replaced")),
             discarded: failures("discarded"),
             epoch_commit: histogram_of(&table::EPOCH_COMMIT, &[&worker]),
+            restoring: gauge_of(&table::PARTITIONS_RESTORING, &[&worker]),
+            refused: gauge_of(&table::PARTITIONS_REFUSED, &[&worker]),
+            records_missing: Total::new(counter_of(&table::RECORDS_MISSING, &[&worker])),
             worker,
         }
     }
@@ -204,6 +210,13 @@ impl WorkerMetrics {
         self.producers_replaced.advance(sink.rebuilt);
     }
 
+    /// Publishes what is not read yet, or never will be.
+    pub(crate) fn publish_restoring(&mut self, standing: RestoreStanding) {
+        self.restoring.set(standing.pending as f64);
+        self.refused.set(standing.refused as f64);
+        self.records_missing.advance(standing.records_missing);
+    }
+
     /// Counts a record that could not be read.
     pub(crate) fn poison_record(&self, reason: PoisonReason) {
         counter_of(&table::POISON_RECORDS, &[&self.worker, reason.name()]).increment(1);
@@ -220,6 +233,17 @@ impl WorkerMetrics {
     }
 }
 
+/// What a worker was given and does not read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RestoreStanding {
+    /// Partitions that are being restored.
+    pub(crate) pending: usize,
+    /// Partitions that cannot be taken up.
+    pub(crate) refused: usize,
+    /// Records that were deleted before anyone read them, so far.
+    pub(crate) records_missing: u64,
+}
+
 /// How far an assigned partition is behind; what is not known is not shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct PartitionLag {
@@ -227,6 +251,8 @@ pub(crate) struct PartitionLag {
     pub(crate) read: Option<i64>,
     /// End offset minus committed offset, in records.
     pub(crate) settled: Option<i64>,
+    /// Records to read again before anything is judged.
+    pub(crate) replay: Option<i64>,
     /// The partition's clock.
     pub(crate) stream_time: Option<Millis>,
 }
@@ -239,6 +265,7 @@ pub(crate) fn publish_partition(partition: i32, lag: PartitionLag) {
     };
     set(&table::READ_LAG, lag.read.map(|records| records as f64));
     set(&table::SETTLED_LAG, lag.settled.map(|records| records as f64));
+    set(&table::REPLAY, lag.replay.map(|records| records as f64));
     set(&table::STREAM_TIME, lag.stream_time.map(|time| time.0 as f64 / 1e3));
 }
 

@@ -6,6 +6,7 @@
 
 mod core;
 mod fit;
+mod restoring;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -21,6 +22,7 @@ use crate::metrics::PoisonReason;
 use crate::shutdown::Stop;
 pub(crate) use core::{Clocks, Handover, SharedCore, WorkerCore};
 pub(crate) use fit::Fit;
+pub(crate) use restoring::Restoring;
 
 /// Records handled before the worker tends to its epochs.
 const RECORDS_PER_TURN: usize = 256;
@@ -73,12 +75,7 @@ impl Worker {
                     }
                 }
                 SourceEvent::Assigned(partitions) => {
-                    self.core.lock().handle_assigned(&partitions);
-                    // What is new reads on by itself, unlike what was paused before.
-                    if self.paused || !self.board.have_gathered() {
-                        self.source.set_paused(true)?;
-                        self.paused = true;
-                    }
+                    self.core.lock().handle_assigned(partitions);
                     break;
                 }
                 SourceEvent::Idle => break,
@@ -88,7 +85,11 @@ impl Worker {
         let mut core = self.core.lock();
         core.tend(&self.source.membership(), &self.board, self.source.has_joined())?;
         let congested = core.is_congested();
+        let started = core.restore();
         drop(core);
+        for one in started {
+            self.source.start(one.partition, one.offset)?;
+        }
         let hold = congested || !self.board.have_gathered();
         if hold != self.paused {
             debug!(congested, paused = hold, "reading");

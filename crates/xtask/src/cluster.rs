@@ -88,7 +88,7 @@ fn make_topic(settings: &ClientSettings, topic: &str, partitions: u32) -> anyhow
         None => {
             let name = topic.to_owned();
             let configs = BTreeMap::new();
-            admin.ensure(&TopicPlan { name, partitions, replication_factor: None, configs })?;
+            admin.ensure(&TopicPlan { name, partitions, configs, ..TopicPlan::default() })?;
         }
     }
     Ok(())

@@ -326,19 +326,19 @@ fn topics_differ() {
     check_keys(
         &cases,
         &expect![[r#"
-        input: {topic: spans}
-        output: {topic: spans}
-            line 4: output.topic: must differ from input.topic, got spans
-        dead_letters: {topic: otlp_spans}
-            line 3: dead_letters.topic: must differ from input.topic, got otlp_spans
-        dead_letters: {topic: otlp_spans_kept}
-            line 3: dead_letters.topic: must differ from output.topic, got otlp_spans_kept
-        output: {topic: tailsift.decisions}
-            line 3: output.topic: must differ from the log of verdicts, <group>.decisions, got tailsift.decisions
-        group: x
-        input: {topic: x.dead_letters}
-            line 4: input.topic: must differ from the default of dead_letters.topic, got x.dead_letters
-    "#]],
+            input: {topic: spans}
+            output: {topic: spans}
+                line 4: output.topic: must differ from input.topic, got spans
+            dead_letters: {topic: otlp_spans}
+                line 3: dead_letters.topic: must differ from input.topic, got otlp_spans
+            dead_letters: {topic: otlp_spans_kept}
+                line 3: dead_letters.topic: must differ from output.topic, got otlp_spans_kept
+            output: {topic: tailsift.decisions}
+                line 3: output.topic: must differ from the default of decisions.topic, got tailsift.decisions
+            group: x
+            input: {topic: x.dead_letters}
+                line 4: input.topic: must differ from the default of dead_letters.topic, got x.dead_letters
+        "#]],
     );
 }
 
@@ -402,7 +402,6 @@ fn what_later_versions_have() {
         "window: {completion: structural, settle: 1s}",
         "output: {kafka: {bootstrap_servers: x}}",
         "redaction: [{action: mask, keys: [user.email]}]",
-        "decisions: {topic: verdicts}",
         "input: {keyed_by: none}",
         "input: {encoding: jaeger_proto}",
         "input: {encoding: zipkin_json}",
@@ -414,35 +413,33 @@ fn what_later_versions_have() {
     check_keys(
         &cases,
         &expect![[r#"
-        second_chance: {}
-            line 3: second_chance: is not supported by this version: a fixed window.decision_wait that outlasts late spans does
-        window: {compression: lz4}
-            line 3: window.compression: is not supported by this version: the window is held as it came, within window.memory_limit
-        window: {completion: structural, settle: 1s}
-            line 3: window.completion: structural is not supported by this version: use wait
-            line 3: window.settle: is not supported by this version: it belongs to `completion: structural`, and there is `completion: wait`
-        output: {kafka: {bootstrap_servers: x}}
-            line 3: output.kafka: is not supported by this version: the output topic is on the input's cluster
-        redaction: [{action: mask, keys: [user.email]}]
-            line 3: redaction: is not supported by this version: remove the list; a Collector behind the output topic can redact
-        decisions: {topic: verdicts}
-            line 3: decisions.topic: is not supported by this version: the topic is <group>.decisions
-        input: {keyed_by: none}
-            line 3: input.keyed_by: none is not supported by this version: use trace_id
-        input: {encoding: jaeger_proto}
-            line 3: input.encoding: jaeger_proto is not supported by this version: use otlp_proto or otlp_json
-        input: {encoding: zipkin_json}
-            line 3: input.encoding: zipkin_json is not supported by this version: use otlp_proto or otlp_json
-        derive: {model_version: {pattern: {from: url.path, regex: "/v([0-9]+)/"}}}
-            line 3: derive.model_version.pattern: is not supported by this version: list attributes that hold the value itself
-        derive: {model: {attributes: [a]}, preprocessing_version: {}}
-            line 3: derive.model: is not supported by this version: confidence and model_version are derived
-            line 3: derive.preprocessing_version: is not supported by this version: confidence and model_version are derived
-        derive: {confidense: {attributes: [a]}, tenant: {}}
-            line 3: derive.confidense: unknown key: did you mean confidence? known here: confidence, model_version
-            line 3: derive.tenant: unknown key: known here are confidence, model_version
-        derive: {confidence: {attributes: []}}
-            line 3: derive.confidence.attributes: expected a list of at least 1, got 0
-    "#]],
+            second_chance: {}
+                line 3: second_chance: is not supported by this version: a fixed window.decision_wait that outlasts late spans does
+            window: {compression: lz4}
+                line 3: window.compression: is not supported by this version: the window is held as it came, within window.memory_limit
+            window: {completion: structural, settle: 1s}
+                line 3: window.completion: structural is not supported by this version: use wait
+                line 3: window.settle: is not supported by this version: it belongs to `completion: structural`, and there is `completion: wait`
+            output: {kafka: {bootstrap_servers: x}}
+                line 3: output.kafka: is not supported by this version: the output topic is on the input's cluster
+            redaction: [{action: mask, keys: [user.email]}]
+                line 3: redaction: is not supported by this version: remove the list; a Collector behind the output topic can redact
+            input: {keyed_by: none}
+                line 3: input.keyed_by: none is not supported by this version: use trace_id
+            input: {encoding: jaeger_proto}
+                line 3: input.encoding: jaeger_proto is not supported by this version: use otlp_proto or otlp_json
+            input: {encoding: zipkin_json}
+                line 3: input.encoding: zipkin_json is not supported by this version: use otlp_proto or otlp_json
+            derive: {model_version: {pattern: {from: url.path, regex: "/v([0-9]+)/"}}}
+                line 3: derive.model_version.pattern: is not supported by this version: list attributes that hold the value itself
+            derive: {model: {attributes: [a]}, preprocessing_version: {}}
+                line 3: derive.model: is not supported by this version: confidence and model_version are derived
+                line 3: derive.preprocessing_version: is not supported by this version: confidence and model_version are derived
+            derive: {confidense: {attributes: [a]}, tenant: {}}
+                line 3: derive.confidense: unknown key: did you mean confidence? known here: confidence, model_version
+                line 3: derive.tenant: unknown key: known here are confidence, model_version
+            derive: {confidence: {attributes: []}}
+                line 3: derive.confidence.attributes: expected a list of at least 1, got 0
+        "#]],
     );
 }

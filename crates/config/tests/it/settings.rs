@@ -41,7 +41,7 @@ delivery: at_least_once
 epoch: 1m
 input: {topic: in, encoding: otlp_json, keyed_by: trace_id, start: latest, idle_grace: 0s}
 output: {topic: out, max_message_bytes: 512KiB, compression: none, partitioner: murmur2}
-decisions: {remember: 1h}
+decisions: {topic: verdicts, remember: 1h}
 dead_letters: off
 window:
   decision_wait: 1m30s
@@ -70,7 +70,7 @@ http: off
     assert_eq!(config.output.compression, Compression::None);
     assert_eq!(config.output.partitioner, Partitioner::Murmur2);
     assert_eq!((config.dead_letters.as_deref(), config.http), (None, None));
-    assert_eq!(config.decisions.topic, "g.decisions");
+    assert_eq!(config.decisions.topic, "verdicts");
     assert_eq!(config.semantics().compatibility, Compatibility::Collector);
     assert!(config.semantics().sample_on_first_match);
     assert_eq!(config.semantics().derive.model_version, ["m", "n"]);

@@ -1,12 +1,13 @@
 //! The producer under a sink.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 
 use super::records::OutgoingRecord;
@@ -29,9 +30,22 @@ pub(super) enum TrySend {
 }
 
 #[derive(Clone, Default)]
-pub(super) struct Context {
-    /// Why the first record since the last look was given up.
-    failure: Arc<Mutex<Option<KafkaError>>>,
+pub(super) struct Context(Arc<Mutex<Reports>>);
+
+/// What was learned of records since the last start.
+#[derive(Default)]
+struct Reports {
+    /// Why the first one was given up, if one was.
+    failure: Option<KafkaError>,
+    /// By input partition: where its batch of verdicts was written.
+    batches: BTreeMap<i32, i64>,
+}
+
+impl Context {
+    /// Holds plain data: a panic elsewhere leaves nothing half done.
+    fn reports(&self) -> MutexGuard<'_, Reports> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The user's properties override these.
@@ -48,7 +62,8 @@ const FRAMING_BYTES: usize = 64 << 10;
 impl Transactional {
     pub(super) fn open(settings: &SinkSettings) -> Result<Self, SinkError> {
         let is_transactional = settings.delivery == Delivery::ExactlyOnce;
-        let max_bytes = (settings.max_message_bytes + FRAMING_BYTES).to_string();
+        let largest = settings.max_message_bytes.max(super::records::BATCH_BYTES_MAX);
+        let max_bytes = (largest + FRAMING_BYTES).to_string();
         let transaction_timeout = TRANSACTION_TIMEOUT_MS.to_string();
         let mut defaults = DEFAULTS.to_vec();
         let mut owned = vec![
@@ -101,7 +116,11 @@ impl Transactional {
     }
 
     pub(super) fn try_send(&self, record: &OutgoingRecord<'_>) -> TrySend {
-        let mut outgoing: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(record.topic);
+        let mut outgoing: BaseRecord<'_, [u8], [u8], usize> =
+            BaseRecord::with_opaque_to(record.topic, record.reports);
+        if let Some(partition) = record.partition {
+            outgoing = outgoing.partition(partition);
+        }
         if let Some(key) = record.key {
             outgoing = outgoing.key(key);
         }
@@ -123,11 +142,16 @@ impl Transactional {
     }
 
     pub(super) fn first_failure(&self) -> Option<KafkaError> {
-        self.producer.context().failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.producer.context().reports().failure.clone()
     }
 
-    pub(super) fn forget_failures(&self) {
-        *self.producer.context().failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    /// Where the first record of an input partition's batch of verdicts was written.
+    pub(super) fn batch_offset(&self, partition: i32) -> Option<i64> {
+        self.producer.context().reports().batches.get(&partition).copied()
+    }
+
+    pub(super) fn forget_reports(&self) {
+        *self.producer.context().reports() = Reports::default();
     }
 
     /// True if this producer will never work again.
@@ -148,12 +172,19 @@ impl ClientContext for Context {
 }
 
 impl ProducerContext for Context {
-    type DeliveryOpaque = ();
+    /// 0, or one more than the input partition whose batch begins with the record.
+    type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
-        if let Err((error, _)) = result {
-            let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-            failure.get_or_insert_with(|| error.clone());
+    fn delivery(&self, result: &DeliveryResult<'_>, reports: usize) {
+        match result {
+            Err((error, _)) => {
+                self.reports().failure.get_or_insert_with(|| error.clone());
+            }
+            Ok(message) if reports > 0 => {
+                let partition = i32::try_from(reports - 1).unwrap_or(i32::MAX);
+                self.reports().batches.insert(partition, message.offset());
+            }
+            Ok(_) => {}
         }
     }
 }

@@ -1,15 +1,24 @@
-//! An epoch's exports and dead letters as Kafka records.
+//! An epoch's exports, dead letters and verdicts as Kafka records.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use tailsift_sampler::{DeadLetter, Epoch, Export, Part};
 use tailsift_trace::{Millis, decode_headers};
 
 use super::SinkSettings;
+use crate::decision_log::{EncodedSlice, encode_batch};
+
+/// The most bytes of a record of the decision log: brokers take 1 MiB unless told otherwise.
+pub(super) const BATCH_BYTES_MAX: usize = 900_000;
 
 /// A record on its way out.
 pub(super) struct OutgoingRecord<'a> {
     pub(super) topic: &'a str,
+    /// Where it must go; `None` leaves it to the key.
+    pub(super) partition: Option<i32>,
+    /// 0, or one more than the input partition whose batch begins with it.
+    pub(super) reports: usize,
     pub(super) key: Option<&'a [u8]>,
     pub(super) value: Option<&'a [u8]>,
     pub(super) time: Option<Millis>,
@@ -19,30 +28,86 @@ pub(super) struct OutgoingRecord<'a> {
 /// A header's name and value.
 pub(super) type OutgoingHeader<'a> = (Cow<'a, str>, Option<Cow<'a, [u8]>>);
 
+/// Which records of an epoch are handed over at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// All.
+    All,
+    /// Exports and dead letters.
+    Exports,
+    /// Verdicts, once those are acknowledged.
+    Verdicts,
+}
+
+/// The verdicts of an epoch, encoded once, by partition.
+pub(super) struct Batches(BTreeMap<i32, Vec<EncodedSlice>>);
+
+impl Batches {
+    pub(super) fn new(settings: &SinkSettings, epoch: &Epoch) -> Self {
+        let names = settings.policy_names.lock();
+        let SinkSettings { writer, scope, config, .. } = *settings;
+        let parts = epoch.parts.iter().filter(|part| part.has_batch);
+        let encoded = parts.map(|part| {
+            let slices = encode_batch(part, writer, scope, config, &names, BATCH_BYTES_MAX);
+            (part.partition, slices)
+        });
+        Self(encoded.collect())
+    }
+
+    /// Bytes of what an epoch, or the parts that are left of it, wrote.
+    pub(super) fn bytes(&self, epoch: &Epoch) -> u64 {
+        let slices = epoch.parts.iter().filter_map(|part| self.0.get(&part.partition)).flatten();
+        slices.map(|slice| (slice.key.len() + slice.value.len()) as u64).sum()
+    }
+
+    fn slice(&self, part: &Part, index: usize) -> Option<&EncodedSlice> {
+        self.0.get(&part.partition).filter(|_| part.has_batch)?.get(index)
+    }
+}
+
 /// How far an epoch has been handed to the producer.
-#[derive(Default)]
 pub(super) struct Cursor {
+    stage: Stage,
     part: usize,
     record: usize,
     key: [u8; 32],
 }
 
 impl Cursor {
+    pub(super) fn new(stage: Stage) -> Self {
+        Self { stage, part: 0, record: 0, key: [0; 32] }
+    }
+
+    pub(super) fn stage(&self) -> Stage {
+        self.stage
+    }
+
     /// The next record to send; [`advance`](Self::advance) once it is.
     pub(super) fn next<'a>(
         &'a mut self,
         settings: &'a SinkSettings,
         epoch: &'a Epoch,
+        batches: &'a Batches,
     ) -> Option<OutgoingRecord<'a>> {
         loop {
             let part = epoch.parts.get(self.part)?;
-            if let Some(export) = part.exports.get(self.record) {
-                self.key = export.trace_id.hex();
-                return Some(export_record(settings, export, &self.key));
+            let mut index = self.record;
+            if self.stage != Stage::Verdicts {
+                if let Some(export) = part.exports.get(index) {
+                    self.key = export.trace_id.hex();
+                    return Some(export_record(settings, export, &self.key));
+                }
+                index -= part.exports.len();
+                if let Some(topic) = &settings.dead_letter_topic {
+                    if let Some(letter) = part.dead_letters.get(index) {
+                        return Some(letter_record(settings, topic, part, letter));
+                    }
+                    index -= part.dead_letters.len();
+                }
             }
-            let letter = part.dead_letters.get(self.record - part.exports.len());
-            if let (Some(letter), Some(topic)) = (letter, &settings.dead_letter_topic) {
-                return Some(letter_record(settings, topic, part, letter));
+            let batch = batches.slice(part, index).filter(|_| self.stage != Stage::Exports);
+            if let Some(slice) = batch {
+                return Some(batch_record(settings, part, slice, index));
             }
             self.part += 1;
             self.record = 0;
@@ -54,17 +119,36 @@ impl Cursor {
     }
 }
 
+fn batch_record<'a>(
+    settings: &'a SinkSettings,
+    part: &Part,
+    slice: &'a EncodedSlice,
+    index: usize,
+) -> OutgoingRecord<'a> {
+    let reports = usize::try_from(part.partition).map_or(0, |partition| partition + 1);
+    OutgoingRecord {
+        topic: &settings.decisions_topic,
+        partition: Some(part.checkpoint.log_partition),
+        reports: if index == 0 { reports } else { 0 },
+        key: Some(&slice.key),
+        value: Some(&slice.value),
+        time: None,
+        headers: Vec::new(),
+    }
+}
+
 fn export_record<'a>(
     settings: &'a SinkSettings,
     export: &'a Export,
     key: &'a [u8],
 ) -> OutgoingRecord<'a> {
     let decision = &export.decision;
-    let policy = decision.policy.and_then(|policy| settings.policy_names.get(usize::from(policy)));
+    let policy = decision.policy.and_then(|policy| settings.policy_names.name(policy));
     let mut headers = Vec::with_capacity(6);
     let mut add =
         |name: &'static str, value: Cow<'a, [u8]>| headers.push((Cow::Borrowed(name), Some(value)));
-    add("tailsift.policy", Cow::Borrowed(policy.map_or(b"", |name| name.as_bytes())));
+    let policy = policy.map_or_else(Vec::new, |name| name.as_bytes().to_vec());
+    add("tailsift.policy", Cow::Owned(policy));
     add("tailsift.close_reason", Cow::Borrowed(decision.close_reason.name().as_bytes()));
     add("tailsift.config", Cow::Borrowed(settings.fingerprint.as_bytes()));
     if let Some(threshold) = decision.threshold {
@@ -76,6 +160,8 @@ fn export_record<'a>(
     headers.extend(copied(&export.headers));
     OutgoingRecord {
         topic: &settings.export_topic,
+        partition: None,
+        reports: 0,
         key: Some(key),
         value: Some(&export.payload),
         time: Some(export.time),
@@ -122,6 +208,8 @@ fn letter_record<'a>(
     }
     OutgoingRecord {
         topic,
+        partition: None,
+        reports: 0,
         key: letter.key.as_deref().filter(|_| has_key),
         value: letter.value.as_deref().filter(|_| has_value),
         time: letter.time,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use super::records::Cursor;
+use super::records::{Cursor, Stage};
 
 /// Where an epoch stands. Each step may be repeated with the same arguments.
 pub(super) enum Step {
@@ -19,6 +19,8 @@ pub(super) enum Step {
     /// The brokers acknowledge them.
     Acknowledge {
         metadata: Option<ConsumerGroupMetadata>,
+        /// What was handed over.
+        stage: Stage,
     },
     /// Offsets join the transaction.
     Offsets {

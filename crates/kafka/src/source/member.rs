@@ -1,5 +1,6 @@
 //! The member of a group: what it is given, what is taken back, and its right to commit.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +38,8 @@ pub(crate) struct Context {
     /// Given by the group, not yet resolved to offsets. Only the polling thread touches it.
     pub(super) given: Mutex<Vec<i32>>,
     pub(super) member: Mutex<Standing>,
+    /// What is not read for the moment.
+    pub(super) gate: Mutex<Gate>,
     /// The last commit outside a transaction. Empty whenever the consumer may be destroyed.
     pub(super) commit: Mutex<Option<PendingCommit>>,
 }
@@ -45,6 +48,15 @@ pub(crate) struct Context {
 pub(super) struct Standing {
     /// The group has assigned something, if only an empty list.
     pub(super) joined: bool,
+}
+
+/// Which partitions are held but not read.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    /// Not started yet, and where they would be read from.
+    pub(super) shut: BTreeMap<i32, i64>,
+    /// None is read.
+    pub(super) is_paused: bool,
 }
 
 impl Membership<'_> {
@@ -141,6 +153,7 @@ impl Context {
             handler,
             given: Mutex::default(),
             member: Mutex::default(),
+            gate: Mutex::default(),
             commit: Mutex::default(),
         }
     }
@@ -168,6 +181,7 @@ impl Context {
         let held = partitions.iter().copied().filter(|partition| !given.contains(partition));
         let held = held.collect();
         given.retain(|partition| !partitions.contains(partition));
+        lock(&self.gate).shut.retain(|partition, _| !partitions.contains(partition));
         held
     }
 }
@@ -180,6 +194,22 @@ pub(super) fn assign(
         RebalanceProtocol::Cooperative => consumer.incremental_assign(list),
         RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.assign(list),
     }
+}
+
+/// Has partitions that are held read from elsewhere: a seek takes only those that are being read.
+pub(super) fn reassign(
+    consumer: &BaseConsumer<Context>,
+    list: &TopicPartitionList,
+) -> KafkaResult<()> {
+    if let RebalanceProtocol::Cooperative = consumer.rebalance_protocol() {
+        consumer.incremental_unassign(list)?;
+        return consumer.incremental_assign(list);
+    }
+    let mut all = consumer.assignment()?;
+    for element in list.elements() {
+        all.set_partition_offset(element.topic(), element.partition(), element.offset())?;
+    }
+    consumer.assign(&all)
 }
 
 fn unassign(consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> KafkaResult<()> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// What a topic should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TopicPlan {
     /// Its name.
     pub name: String,
@@ -12,8 +12,10 @@ pub struct TopicPlan {
     /// How many replicas of each; `None` takes 3, or all brokers where they are fewer, and is
     /// satisfied with whatever an existing topic has.
     pub replication_factor: Option<i32>,
-    /// Settings of the topic (`retention.ms` …) by name.
+    /// Settings of the topic (`cleanup.policy` …) by name.
     pub configs: BTreeMap<String, String>,
+    /// Settings that may be higher (`retention.ms` …), by name; -1 stands for no bound.
+    pub at_least: BTreeMap<String, i64>,
 }
 
 /// What a topic is.
@@ -44,6 +46,13 @@ pub struct Finding {
 }
 
 impl TopicPlan {
+    /// What a topic is made with.
+    pub fn settings(&self) -> BTreeMap<String, String> {
+        let lower_bounds =
+            self.at_least.iter().map(|(key, value)| (key.clone(), value.to_string()));
+        self.configs.clone().into_iter().chain(lower_bounds).collect()
+    }
+
     /// How a topic (`None`: it does not exist) differs from the plan.
     pub fn compare(&self, actual: Option<&TopicDescription>) -> Vec<Finding> {
         let finding = |what: &str, expected: String, got: String, remedy: String| Finding {
@@ -75,7 +84,7 @@ impl TopicPlan {
             findings.push(finding("replication factor", expected.to_string(), got, remedy));
         }
         match &actual.configs {
-            Err(_) if self.configs.is_empty() => {}
+            Err(_) if self.configs.is_empty() && self.at_least.is_empty() => {}
             Err(reason) => {
                 let remedy = "grant DescribeConfigs on the topic, or check by hand".to_owned();
                 let got = format!("not readable: {reason}");
@@ -90,8 +99,27 @@ impl TopicPlan {
                         findings.push(finding(key, expected.clone(), got, remedy));
                     }
                 }
+                for (key, least) in &self.at_least {
+                    let got = configs.get(key).map_or("unset", String::as_str);
+                    if !got.parse().is_ok_and(|got| is_enough(got, *least)) {
+                        let (expected, remedy) = match least {
+                            -1 => {
+                                ("-1 (no bound)".to_owned(), format!("set {key}=-1 on the topic"))
+                            }
+                            _ => (
+                                format!("at least {least}"),
+                                format!("set {key}={least} or higher on the topic"),
+                            ),
+                        };
+                        findings.push(finding(key, expected, got.to_owned(), remedy));
+                    }
+                }
             }
         }
         findings
     }
+}
+
+fn is_enough(got: i64, least: i64) -> bool {
+    got == -1 || least != -1 && got >= least
 }

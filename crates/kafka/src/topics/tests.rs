@@ -7,6 +7,7 @@ fn plan(partitions: i32, configs: &[(&str, &str)]) -> TopicPlan {
         partitions,
         replication_factor: Some(2),
         configs: configs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
+        at_least: BTreeMap::new(),
     }
 }
 
@@ -46,6 +47,22 @@ fn differences_from_the_plan_are_found() {
     assert_eq!(found(&more, Some(&is)), ["replication factor: expected 3, got 2"]);
     let any = TopicPlan { replication_factor: None, ..plan(4, &[]) };
     assert_eq!(found(&any, Some(&is)), none);
+}
+
+#[test]
+fn lower_bounds_are_met_by_more_and_by_no_bound() {
+    let of = |least: i64, got: &'static str| {
+        let at_least = [("retention.ms".to_owned(), least)].into();
+        let is = description(Ok(&[("retention.ms", got)]));
+        found(&TopicPlan { at_least, ..plan(4, &[]) }, Some(&is))
+    };
+    let none: [&str; 0] = [];
+    for (least, got) in [(5, "5"), (5, "6"), (5, "-1"), (-1, "-1")] {
+        assert_eq!(of(least, got), none, "{least}, {got}");
+    }
+    assert_eq!(of(5, "4"), ["retention.ms: expected at least 5, got 4"]);
+    assert_eq!(of(-1, "4"), ["retention.ms: expected -1 (no bound), got 4"]);
+    assert_eq!(of(5, "soon"), ["retention.ms: expected at least 5, got soon"]);
 }
 
 #[test]

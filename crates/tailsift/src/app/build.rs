@@ -1,25 +1,26 @@
 //! From configuration to workers.
 
-use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use tailsift_config::{Compression, Config, Delivery, Encoding, Partitioner, Start};
 use tailsift_kafka::{
-    Admin, ClientSettings, OffsetMark, Sink, SinkSettings, Source, SourceSettings, TopicPlan,
+    ClientSettings, PolicyNames, RestoreSettings, Restorer, SharedPolicyNames, Sink, SinkSettings,
+    Source, SourceSettings, scope_of,
 };
 use tailsift_otlp::Scanner;
 use tailsift_policy::PolicySet;
 use tailsift_sampler::Shard;
-use tracing::info;
 
 use super::board::Board;
 use crate::admin::Health;
 use crate::live::LiveView;
 use crate::metrics::WorkerMetrics;
 use crate::shutdown::Stop;
-use crate::worker::{Clocks, Fit, Handover, RecordReader, SharedCore, Worker, WorkerCore};
+use crate::worker::{
+    Clocks, Fit, Handover, RecordReader, Restoring, SharedCore, Worker, WorkerCore,
+};
 
 /// How many workers a configuration asks for.
 pub(crate) fn worker_count(config: &Config) -> usize {
@@ -37,37 +38,6 @@ pub(crate) fn client_settings(config: &Config) -> ClientSettings {
     }
 }
 
-/// Sees that the topics are there; makes the internal ones. The input's number of partitions.
-///
-/// # Errors
-/// If the input or export topic is missing, or an internal one cannot be made.
-pub(crate) fn prepare_topics(config: &Config) -> anyhow::Result<i32> {
-    let admin = Admin::new(&client_settings(config))?;
-    let existing = |key: &str, topic: &str| {
-        let found = admin.partitions(topic).with_context(|| {
-            format!("kafka.bootstrap_servers {:?}", config.kafka.bootstrap_servers)
-        })?;
-        found.with_context(|| {
-            format!("{key}: topic {topic:?} does not exist at {}; make it with `tailsift topics -c FILE`", config.kafka.bootstrap_servers)
-        })
-    };
-    let partitions = existing("input.topic", &config.input.topic)?;
-    existing("output.topic", &config.output.topic)?;
-    if let Some(topic) = &config.dead_letters
-        && admin.partitions(topic)?.is_none()
-    {
-        let configs = BTreeMap::from([(
-            "max.message.bytes".to_owned(),
-            (config.output.max_message_bytes + (64 << 10)).to_string(),
-        )]);
-        let plan =
-            TopicPlan { name: topic.clone(), partitions: 1, replication_factor: None, configs };
-        admin.ensure(&plan).with_context(|| format!("dead_letters.topic: {topic:?} is missing and could not be made; make it with `tailsift topics -c FILE`, or set `dead_letters: off`"))?;
-        info!(topic, "made the dead-letter topic");
-    }
-    Ok(partitions)
-}
-
 /// What workers are made of.
 pub(crate) struct Parts<'a> {
     config: &'a Config,
@@ -75,6 +45,7 @@ pub(crate) struct Parts<'a> {
     /// Names this process where the configuration does not: two processes on one host must not
     /// fence each other.
     random: u64,
+    accept_lost_decisions: bool,
     stop: Arc<Stop>,
     board: Arc<Board>,
     health: Arc<Health>,
@@ -84,13 +55,15 @@ pub(crate) struct Parts<'a> {
 impl<'a> Parts<'a> {
     pub(crate) fn new(
         config: &'a Config,
+        accept_lost_decisions: bool,
         stop: Arc<Stop>,
         board: Arc<Board>,
         health: Arc<Health>,
         live: Arc<LiveView>,
     ) -> Self {
         let random = RandomState::new().hash_one(std::process::id());
-        Self { config, policies: Arc::new(config.policy_set()), random, stop, board, health, live }
+        let policies = Arc::new(config.policy_set());
+        Self { config, policies, random, accept_lost_decisions, stop, board, health, live }
     }
 
     pub(crate) fn policy_names(&self) -> Vec<String> {
@@ -103,9 +76,10 @@ impl<'a> Parts<'a> {
     /// If Kafka clients cannot be made, or transactions not be initialised.
     pub(crate) fn worker(&self, number: usize) -> anyhow::Result<Worker> {
         let config = self.config;
-        // Each worker counts its own epochs, so each needs a mark of its own.
-        let incarnation = RandomState::new().hash_one(number);
-        let sink = Sink::open(self.sink_settings(number), OffsetMark { incarnation, epoch: 0 })
+        let names = SharedPolicyNames::new(PolicyNames::new(self.policies.names()));
+        let restorer = Restorer::new(self.restore_settings(), names.clone())
+            .with_context(|| format!("worker {number}"))?;
+        let sink = Sink::open(self.sink_settings(number, names))
             .with_context(|| format!("worker {number}"))?;
         let mut shard = Shard::new(Arc::clone(&self.policies), config.limits(worker_count(config)));
         shard.report_judged(config.http.is_some());
@@ -114,6 +88,7 @@ impl<'a> Parts<'a> {
             number,
             shard,
             sink,
+            restoring: Restoring::new(restorer, self.accept_lost_decisions),
             fit: Fit {
                 max_message_bytes: config.output.max_message_bytes,
                 keeps_dead_letters: config.dead_letters.is_some(),
@@ -154,10 +129,32 @@ impl<'a> Parts<'a> {
                 Start::Earliest => tailsift_kafka::Start::Earliest,
                 Start::Latest => tailsift_kafka::Start::Latest,
             },
+            scope: self.scope(),
         }
     }
 
-    fn sink_settings(&self, number: usize) -> SinkSettings {
+    fn restore_settings(&self) -> RestoreSettings {
+        let config = self.config;
+        RestoreSettings {
+            client: client_settings(config),
+            topic: config.decisions.topic.clone(),
+            scope: self.scope(),
+            config: self.policies_fingerprint(),
+            is_transactional: config.delivery == Delivery::ExactlyOnce,
+        }
+    }
+
+    fn scope(&self) -> u64 {
+        scope_of(&self.config.group, &self.config.input.topic)
+    }
+
+    /// The fingerprint as a number.
+    fn policies_fingerprint(&self) -> u64 {
+        u64::from_str_radix(&self.config.fingerprint(), 16)
+            .expect("a fingerprint is 16 hexadecimal digits")
+    }
+
+    fn sink_settings(&self, number: usize, policy_names: SharedPolicyNames) -> SinkSettings {
         let config = self.config;
         let instance = config.instance.clone().unwrap_or_else(|| format!("{:016x}", self.random));
         SinkSettings {
@@ -170,6 +167,8 @@ impl<'a> Parts<'a> {
             input_topic: config.input.topic.clone(),
             export_topic: config.output.topic.clone(),
             dead_letter_topic: config.dead_letters.clone(),
+            decisions_topic: config.decisions.topic.clone(),
+            scope: self.scope(),
             max_message_bytes: config.output.max_message_bytes,
             compression: match config.output.compression {
                 Compression::None => "none",
@@ -183,8 +182,10 @@ impl<'a> Parts<'a> {
                 Partitioner::Fnv1a => tailsift_kafka::Partitioner::Fnv1a,
                 Partitioner::Murmur2 => tailsift_kafka::Partitioner::Murmur2,
             },
-            policy_names: self.policies.names().into(),
+            policy_names,
             fingerprint: config.fingerprint(),
+            config: self.policies_fingerprint(),
+            writer: RandomState::new().hash_one(number),
         }
     }
 }

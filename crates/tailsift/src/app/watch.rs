@@ -11,6 +11,7 @@ use tracing::{info, warn};
 
 use super::board::Board;
 use super::build::client_settings;
+use super::retention::Retention;
 use crate::shutdown::Stop;
 use crate::worker::wall_now;
 
@@ -32,6 +33,7 @@ pub(crate) fn start(
     let settings = client_settings(config);
     let observer = Observer::new(&settings, &config.input.topic)?;
     let admin = Admin::new(&settings)?.with_patience(PATIENCE);
+    let mut retention = Retention::new(config);
     let (group, topic) = (config.group.clone(), config.input.topic.clone());
     let watch = move || {
         let mut partitions = partitions as usize;
@@ -59,6 +61,7 @@ pub(crate) fn start(
                 info!("nothing is left to do");
                 stop.set();
             }
+            retention.tend(&admin);
             asked += ASK_EVERY;
             while !stop.is_set() && Instant::now() < asked {
                 std::thread::sleep(NAP);

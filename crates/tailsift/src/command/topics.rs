@@ -8,6 +8,7 @@ use tailsift_config::Config;
 use tailsift_kafka::{Admin, Ensured, TopicPlan};
 
 use crate::app::client_settings;
+use crate::app::topics::{dead_letters_plan, decisions_plan, room};
 use crate::cli::TopicsArgs;
 use crate::command::load;
 
@@ -17,7 +18,7 @@ pub(crate) fn topics(args: &TopicsArgs) -> anyhow::Result<ExitCode> {
     let admin = Admin::new(&client_settings(&config))?;
     let mut out = std::io::stdout().lock();
     let mut all_right = true;
-    for plan in plans(&config, args) {
+    for plan in plans(&config, args, &admin)? {
         match admin.ensure(&plan)? {
             Ensured::Created => {
                 writeln!(out, "{}: made, {} partitions", plan.name, plan.partitions)?;
@@ -41,22 +42,25 @@ pub(crate) fn topics(args: &TopicsArgs) -> anyhow::Result<ExitCode> {
     Ok(if all_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn plans(config: &Config, args: &TopicsArgs) -> Vec<TopicPlan> {
-    let plan = |name: &str, partitions, configs: &[(&str, String)]| TopicPlan {
+fn plans(config: &Config, args: &TopicsArgs, admin: &Admin) -> anyhow::Result<Vec<TopicPlan>> {
+    let replication_factor = args.replication_factor;
+    let plan = |name: &str, partitions, configs| TopicPlan {
         name: name.to_owned(),
         partitions,
-        replication_factor: args.replication_factor,
-        configs: configs
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), value.clone()))
-            .collect::<BTreeMap<_, _>>(),
+        replication_factor,
+        configs,
+        ..TopicPlan::default()
     };
-    // Kept records may be as large as configured, before compression.
-    let room = [("max.message.bytes", (config.output.max_message_bytes + (64 << 10)).to_string())];
     let mut plans = vec![
-        plan(&config.input.topic, args.partitions, &[]),
-        plan(&config.output.topic, args.partitions, &room),
+        plan(&config.input.topic, args.partitions, BTreeMap::new()),
+        plan(&config.output.topic, args.partitions, room(config)),
+        decisions_plan(config, admin, args.partitions, replication_factor)?,
     ];
-    plans.extend(config.dead_letters.as_deref().map(|topic| plan(topic, 1, &room)));
-    plans
+    plans.extend(
+        config
+            .dead_letters
+            .as_deref()
+            .map(|topic| TopicPlan { replication_factor, ..dead_letters_plan(config, topic) }),
+    );
+    Ok(plans)
 }

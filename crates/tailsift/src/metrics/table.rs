@@ -118,6 +118,33 @@ pub(crate) const SETTLED_LAG: Metric = Metric::gauge(
     "Records above the committed offset: what a restart would replay, and what is still to be \
      read.",
 );
+/// Records to read again.
+pub(crate) const REPLAY: Metric = Metric::gauge(
+    "tailsift_partition_replay_records",
+    &["partition"],
+    "Records that an earlier owner had read, to be read again before anything of the partition is \
+     judged.",
+);
+/// Partitions that are being restored.
+pub(crate) const PARTITIONS_RESTORING: Metric = Metric::gauge(
+    "tailsift_partitions_restoring",
+    &["worker"],
+    "Partitions that were assigned and wait for their verdicts to be read from the decision log.",
+);
+/// Partitions that are not read.
+pub(crate) const PARTITIONS_REFUSED: Metric = Metric::gauge(
+    "tailsift_partitions_refused",
+    &["worker"],
+    "Partitions that are not read because the decision log lacks what is needed; the log line says \
+     what to do.",
+);
+/// Records that nobody read.
+pub(crate) const RECORDS_MISSING: Metric = Metric::counter(
+    "tailsift_records_missing_total",
+    &["worker"],
+    "Records that were deleted from the input topic before they were read and decided: lost. \
+     Lengthen its retention.",
+);
 /// A partition's clock.
 pub(crate) const STREAM_TIME: Metric = Metric::gauge(
     "tailsift_partition_stream_time_seconds",
@@ -210,6 +237,26 @@ pub(crate) const TABLE: &[Metric] = &[
          traces are judged anew.",
     ),
     Metric::stats(
+        "tailsift_decisions_logged_total",
+        |stats| stats.decisions_logged,
+        "Verdicts, and late spans of judged traces, written to the decision log.",
+    ),
+    Metric::stats(
+        "tailsift_decisions_restored_total",
+        |stats| stats.decisions_restored,
+        "Verdicts read back from the decision log when partitions were assigned.",
+    ),
+    Metric::sink(
+        "tailsift_decision_log_bytes_total",
+        |sink| sink.decision_bytes,
+        "Bytes written to the decision log in committed epochs, before compression.",
+    ),
+    Metric::stats(
+        "tailsift_records_replayed_total",
+        |stats| stats.records_replayed,
+        "Records read again to rebuild the windows of partitions that were assigned.",
+    ),
+    Metric::stats(
         "tailsift_headers_differed_total",
         |stats| stats.headers_differed,
         "Kept traces whose records disagreed in some header, which was not copied.",
@@ -271,7 +318,11 @@ pub(crate) const TABLE: &[Metric] = &[
     EPOCH_COMMIT,
     READ_LAG,
     SETTLED_LAG,
+    REPLAY,
     STREAM_TIME,
+    PARTITIONS_RESTORING,
+    PARTITIONS_REFUSED,
+    RECORDS_MISSING,
     BUILD,
     RESIDENT_MEMORY,
     UPTIME,

@@ -113,6 +113,9 @@ fn distinct_stats() -> Stats {
         headers_differed: 1016,
         traces_on_two_partitions: 1017,
         spans_given_up: 1018,
+        decisions_logged: 1020,
+        decisions_restored: 1021,
+        records_replayed: 1022,
         tally: Tally { confidence_unreadable: 1019 },
     }
 }
@@ -136,6 +139,7 @@ fn distinct_sink() -> SinkStats {
         rebuilt: 1403,
         records: 1404,
         dead_letters: 1405,
+        decision_bytes: 1406,
         // Measured by `epoch_committed`.
         last_epoch_us: 0,
     }
@@ -151,9 +155,16 @@ fn publish_everything() {
     worker.poison_record(PoisonReason::from(&JsonError::Syntax(String::new())));
     worker.epoch_committed(Duration::from_millis(20));
     worker.epoch_discarded();
+    let (pending, refused, records_missing) = (1501, 1503, 1504);
+    worker.publish_restoring(RestoreStanding { pending, refused, records_missing });
     publish_partition(
         5,
-        PartitionLag { read: Some(10), settled: Some(12), stream_time: Some(Millis(1500)) },
+        PartitionLag {
+            read: Some(10),
+            settled: Some(12),
+            replay: Some(1502),
+            stream_time: Some(Millis(1500)),
+        },
     );
 }
 
@@ -182,8 +193,14 @@ fn every_number_is_shown() {
     let text = rendered(publish_everything);
     let values: BTreeSet<u64> =
         samples(&text).values().flatten().map(|(_, value)| *value as u64).collect();
-    let stats = (1001..=1019).filter(|value| ![1005, 1008].contains(value));
-    for value in stats.chain(1101..=1108).chain(1201..=1202).chain(1301..=1307).chain(1401..=1405) {
+    let stats = (1001..=1022).filter(|value| ![1005, 1008].contains(value));
+    for value in stats
+        .chain(1101..=1108)
+        .chain(1201..=1202)
+        .chain(1301..=1307)
+        .chain(1401..=1406)
+        .chain(1501..=1504)
+    {
         assert!(values.contains(&value), "{value} is missing in\n{text}");
     }
 }
@@ -225,7 +242,7 @@ fn counters_go_on_when_a_shard_starts_over() {
 
 #[test]
 fn a_partition_given_up_is_not_shown_until_it_comes_back() {
-    let lag = PartitionLag { read: Some(1), settled: Some(2), stream_time: None };
+    let lag = PartitionLag { read: Some(1), settled: Some(2), replay: Some(0), stream_time: None };
     let names = |text: &str| {
         let shown = samples(text).into_keys().filter(|name| name.contains("partition_"));
         shown.map(str::to_owned).collect::<Vec<_>>()
@@ -240,7 +257,8 @@ fn a_partition_given_up_is_not_shown_until_it_comes_back() {
         forget_partition(5);
         publish_partition(5, lag);
     });
-    assert_eq!(names(&text), [table::READ_LAG.name, table::SETTLED_LAG.name]);
+    let expected = [table::READ_LAG.name, table::REPLAY.name, table::SETTLED_LAG.name];
+    assert_eq!(names(&text), expected);
 }
 
 #[test]

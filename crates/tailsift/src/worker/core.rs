@@ -4,11 +4,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tailsift_kafka::{Assigned, Membership, RevokeHandler, Sink, SinkEvent};
-use tailsift_sampler::{Restored, Shard};
+use tailsift_sampler::Shard;
 use tailsift_trace::Millis;
-use tracing::{error, info, warn};
+use tracing::warn;
 
 use super::Fit;
+use super::restoring::{Restoring, Started};
 use crate::admin::Health;
 use crate::app::board::{Board, Ends, Standing};
 use crate::live::{LiveView, RecentTrace};
@@ -26,6 +27,7 @@ pub(crate) struct WorkerCore {
     pub(crate) number: usize,
     pub(crate) shard: Shard,
     pub(crate) sink: Sink,
+    pub(crate) restoring: Restoring,
     pub(crate) fit: Fit,
     pub(crate) epoch: Duration,
     pub(crate) live: Arc<LiveView>,
@@ -41,7 +43,7 @@ pub(crate) struct WorkerCore {
 pub(crate) struct Clocks {
     cut: Instant,
     published: Instant,
-    /// When something last came or was committed.
+    /// When something last came, or outputs were committed.
     busy: Instant,
     records: u64,
     ends_seen: u64,
@@ -91,21 +93,14 @@ impl RevokeHandler for Handover {
 }
 
 impl WorkerCore {
-    pub(crate) fn handle_assigned(&mut self, partitions: &[Assigned]) {
-        for assigned in partitions {
-            let Assigned { partition, offset, stream_time, committed, missing } = *assigned;
-            if missing > 0 {
-                error!(
-                    partition,
-                    missing,
-                    offset,
-                    "records were deleted before they were read; going on at the log's start. Lengthen the input topic's retention"
-                );
-            }
-            info!(partition, offset, committed, "assigned");
-            self.shard.handle_assigned(partition, Restored { offset, stream_time });
-        }
+    pub(crate) fn handle_assigned(&mut self, partitions: Vec<Assigned>) {
+        self.restoring.begin(partitions);
         self.clocks.busy = Instant::now();
+    }
+
+    /// Goes on restoring what was assigned; what is ready to be read.
+    pub(crate) fn restore(&mut self) -> Vec<Started> {
+        self.restoring.poll(&mut self.shard)
     }
 
     /// Everything between records: commits, idle proofs, news for the process.
@@ -201,9 +196,11 @@ impl WorkerCore {
             SinkEvent::Busy => {}
             SinkEvent::Committed(epoch) => {
                 self.shard.handle_committed(&epoch);
+                if epoch.parts.iter().any(|part| part.has_batch) {
+                    self.clocks.busy = Instant::now();
+                }
                 let took = Duration::from_micros(self.sink.stats().last_epoch_us);
                 self.metrics.epoch_committed(took);
-                self.clocks.busy = Instant::now();
             }
             SinkEvent::Discarded => {
                 self.shard.handle_discarded();
@@ -225,6 +222,7 @@ impl WorkerCore {
     fn give_up(&mut self, partitions: &[i32]) {
         let retracted = self.sink.retract(RETRACT_BUDGET);
         self.note(retracted.map_err(Into::into));
+        self.restoring.forget(partitions);
         self.shard.handle_revoked(partitions);
         partitions.iter().for_each(|partition| forget_partition(*partition));
     }
@@ -259,6 +257,7 @@ impl WorkerCore {
         let gauges = self.shard.gauges();
         let sink = self.sink.stats();
         self.metrics.publish(self.shard.stats(), &gauges, &sink);
+        self.metrics.publish_restoring(self.restoring.standing());
         let mut owned = 0;
         for progress in self.shard.progress() {
             owned += 1;
@@ -268,18 +267,26 @@ impl WorkerCore {
                 PartitionLag {
                     read: behind(progress.next_offset),
                     settled: progress.committed.and_then(behind),
+                    replay: Some(progress.to_replay),
                     stream_time: progress.stream_time,
                 },
             );
         }
-        self.health.worker_ready(self.number, joined, "joining the consumer group");
+        let reason = match joined {
+            true => self.restoring.reason(self.shard.records_to_replay()),
+            false => Some("joining the consumer group".to_owned()),
+        };
+        self.health.worker_ready(self.number, reason.is_none(), &reason.unwrap_or_default());
         let stats = self.shard.stats();
         if stats.records != self.clocks.records {
             self.clocks.records = stats.records;
             self.clocks.busy = Instant::now();
         }
         let stats = stats.clone();
-        let quiet = self.shard.is_settled() && self.is_at(ends) && ends.asked_at > Millis(0);
+        let quiet = self.restoring.is_done()
+            && self.shard.is_settled()
+            && self.is_at(ends)
+            && ends.asked_at > Millis(0);
         let quiet_since = quiet.then_some(self.clocks.busy);
         board.set(self.number, Standing { stats, gauges, sink, joined, owned, quiet_since });
     }

@@ -1,0 +1,132 @@
+//! The topics of a configuration: what they have to be, and that they are.
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use tailsift_config::Config;
+use tailsift_kafka::{Admin, Ensured, TopicPlan};
+use tracing::{info, warn};
+
+use super::client_settings;
+
+/// The most partitions of a decisions topic that is made here: each epoch writes to as many.
+const LOG_PARTITIONS_MAX: i32 = 8;
+/// Room above a record limit for the protocol's framing.
+const FRAMING_BYTES: usize = 64 << 10;
+/// A batch of verdicts is cut into records below this.
+const BATCH_BYTES: i64 = 1_000_000;
+
+/// Where unreadable records go.
+pub(crate) fn dead_letters_plan(config: &Config, topic: &str) -> TopicPlan {
+    TopicPlan {
+        name: topic.to_owned(),
+        partitions: 1,
+        configs: room(config),
+        ..TopicPlan::default()
+    }
+}
+
+/// Kept records may be as large as configured, before compression.
+pub(crate) fn room(config: &Config) -> BTreeMap<String, String> {
+    let bytes = config.output.max_message_bytes + FRAMING_BYTES;
+    [("max.message.bytes".to_owned(), bytes.to_string())].into()
+}
+
+/// Where verdicts are logged, for an input of so many partitions.
+///
+/// The log must outlive the input: stream time may need what the wall clock would delete. Brokers
+/// stamp its records, so that no producer's clock decides about them.
+///
+/// # Errors
+/// If the brokers do not answer.
+pub(crate) fn decisions_plan(
+    config: &Config,
+    admin: &Admin,
+    input_partitions: i32,
+    replication_factor: Option<i32>,
+) -> anyhow::Result<TopicPlan> {
+    let name = &config.decisions.topic;
+    let existing = admin.partitions(name)?;
+    let replicas = match replication_factor {
+        Some(replicas) => i64::from(replicas),
+        None => i64::try_from(admin.brokers()?.min(3)).unwrap_or(1),
+    };
+    let input = admin.describe(&config.input.topic)?;
+    let input_retention = input
+        .and_then(|input| input.configs.ok())
+        .and_then(|configs| configs.get("retention.ms")?.parse().ok());
+    let text = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    };
+    let lower = [
+        ("max.message.bytes", BATCH_BYTES),
+        ("min.insync.replicas", replicas.clamp(1, 2)),
+        ("retention.bytes", -1),
+        ("retention.ms", input_retention.unwrap_or(-1)),
+    ];
+    Ok(TopicPlan {
+        name: name.clone(),
+        // Each input partition keeps to the log partition that it began with: any number will do.
+        partitions: existing.unwrap_or_else(|| input_partitions.clamp(1, LOG_PARTITIONS_MAX)),
+        replication_factor,
+        configs: text(&[
+            ("cleanup.policy", "delete"),
+            ("message.timestamp.type", "LogAppendTime"),
+            ("unclean.leader.election.enable", "false"),
+        ]),
+        at_least: lower.map(|(key, value)| (key.to_owned(), value)).into(),
+    })
+}
+
+/// Sees that the topics are there; makes the internal ones. The input's number of partitions.
+///
+/// # Errors
+/// If the input or export topic is missing, or an internal one cannot be made.
+pub(crate) fn prepare(config: &Config) -> anyhow::Result<i32> {
+    let admin = Admin::new(&client_settings(config))?;
+    let servers = &config.kafka.bootstrap_servers;
+    let existing = |key: &str, topic: &str| {
+        let found = admin
+            .partitions(topic)
+            .with_context(|| format!("kafka.bootstrap_servers {servers:?}"))?;
+        found.with_context(|| {
+            format!(
+                "{key}: topic {topic:?} does not exist at {servers}; make it with `tailsift topics -c FILE`"
+            )
+        })
+    };
+    let partitions = existing("input.topic", &config.input.topic)?;
+    existing("output.topic", &config.output.topic)?;
+    let log = decisions_plan(config, &admin, partitions, None)?;
+    ensure(&admin, &log, "decisions.topic", "")?;
+    if let Some(topic) = &config.dead_letters
+        && admin.partitions(topic)?.is_none()
+    {
+        let plan = dead_letters_plan(config, topic);
+        ensure(&admin, &plan, "dead_letters.topic", ", or set `dead_letters: off`")?;
+    }
+    Ok(partitions)
+}
+
+fn ensure(admin: &Admin, plan: &TopicPlan, key: &str, or_else: &str) -> anyhow::Result<()> {
+    let topic = &plan.name;
+    let ensured = admin.ensure(plan).with_context(|| {
+        format!(
+            "{key}: {topic:?} is missing and could not be made; make it with `tailsift topics -c FILE`{or_else}"
+        )
+    })?;
+    match ensured {
+        Ensured::Created => info!(topic, partitions = plan.partitions, "made an internal topic"),
+        Ensured::Existed(findings) => {
+            for finding in findings {
+                let (what, expected, got, remedy) =
+                    (finding.what, finding.expected, finding.got, finding.remedy);
+                warn!(
+                    topic,
+                    what, expected, got, remedy, "an internal topic is not as it should be"
+                );
+            }
+        }
+    }
+    Ok(())
+}
