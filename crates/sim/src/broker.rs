@@ -1,72 +1,96 @@
-//! A Kafka of a few maps: input logs, a consumer group, committed offsets, visible exports.
+//! A Kafka of a few maps, as far as a protocol can tell it from the real one, and nothing kinder.
 //!
-//! Exports and offsets of a commit become visible at one instant or not at all, as under a
-//! transaction; an offset is accepted only from the assignment that holds the partition.
+//! What a transaction wrote becomes visible log by log, when that log's marker is written: markers
+//! of one transaction come in any order, that of the offsets among them. A reader that isolates
+//! stops at the first record whose marker is missing, and passes over what was aborted. Markers
+//! take up offsets.
+
+mod group;
+mod log;
+mod transaction;
 
 use std::collections::BTreeMap;
 
-use tailsift_otlp::split_to_size;
-use tailsift_sampler::{Export, Part, Restored};
-use tailsift_trace::{Millis, TraceId};
+use tailsift_trace::Millis;
+
+pub(crate) use crate::broker::group::{Group, Membership};
+pub(crate) use crate::broker::log::{Log, Topic, Value};
+pub(crate) use crate::broker::transaction::{
+    Accepted, Failure, News, Offset, Outcome, Session, Transaction,
+};
 
 use crate::fault::Mutation;
 use crate::input::{Input, Record};
+use crate::plan::{Calls, Plan};
+use crate::random::Random;
 
-/// Who holds a partition. `token` is another one for every assignment.
+/// A transactional offset of this partition is pending: ask again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Owner {
-    pub(crate) worker: usize,
-    pub(crate) token: u64,
-}
-
-/// A record of the export topic.
-#[derive(Debug, Clone)]
-pub(crate) struct Published {
-    pub(crate) key: TraceId,
-    pub(crate) value: Vec<u8>,
-}
+pub(crate) struct Unstable;
 
 #[derive(Debug)]
 pub(crate) struct Broker {
     pub(crate) input: Input,
     pub(crate) wall: Millis,
-    committed: BTreeMap<i32, i64>,
-    /// What was committed beside the offsets: stream time just before the record there.
-    clocks: BTreeMap<i32, Option<Millis>>,
-    owners: BTreeMap<i32, Owner>,
-    /// Partitions that shall move, and where to, once their owner lets go.
-    moving: BTreeMap<i32, usize>,
-    tokens: u64,
-    pub(crate) published: Vec<Published>,
-    pub(crate) dead_letters: BTreeMap<(i32, i64), usize>,
-    message_bytes_max: usize,
+    pub(crate) group: Group,
+    pub(crate) logs: BTreeMap<Topic, Log>,
+    /// All transactions that ever began.
+    pub(crate) transactions: Vec<Transaction>,
+    /// What happened to transactions, in order, for those who look on.
+    pub(crate) news: Vec<News>,
+    /// How often calls fail.
+    pub(crate) calls: Calls,
+    /// Which assignment was the last to fetch each partition's offset while the group gave it the
+    /// partition.
+    pub(crate) fetched_by: BTreeMap<i32, u64>,
+    offsets: BTreeMap<i32, Offset>,
+    /// By transactional id.
+    producers: BTreeMap<usize, Producer>,
+    /// Transactions that are open or of which a marker is missing.
+    unfinished: Vec<usize>,
+    transaction_timeout: Millis,
+    markers: u64,
     mutation: Option<Mutation>,
 }
 
+#[derive(Debug, Default)]
+struct Producer {
+    epoch: u64,
+    transaction: Option<usize>,
+}
+
+/// Partitions of the export topic.
+const EXPORT_PARTITIONS: i32 = 2;
+
 impl Broker {
-    pub(crate) fn new(
-        input: Input,
-        wall: Millis,
-        message_bytes_max: usize,
-        mutation: Option<Mutation>,
-    ) -> Self {
+    pub(crate) fn new(input: Input, wall: Millis, plan: &Plan, mutation: Option<Mutation>) -> Self {
+        let exports = (0..EXPORT_PARTITIONS).map(Topic::Exports);
+        let decisions = (0..plan.decision_partitions).map(Topic::Decisions);
+        let topics = exports.chain(decisions).chain([Topic::Letters]);
         Self {
             input,
             wall,
-            committed: BTreeMap::new(),
-            clocks: BTreeMap::new(),
-            owners: BTreeMap::new(),
-            moving: BTreeMap::new(),
-            tokens: 0,
-            published: Vec::new(),
-            dead_letters: BTreeMap::new(),
-            message_bytes_max,
+            group: Group::new(plan.partitions, plan.static_members),
+            logs: topics.map(|topic| (topic, Log::default())).collect(),
+            transactions: Vec::new(),
+            news: Vec::new(),
+            calls: plan.calls,
+            fetched_by: BTreeMap::new(),
+            offsets: BTreeMap::new(),
+            producers: BTreeMap::new(),
+            unfinished: Vec::new(),
+            transaction_timeout: plan.transaction_timeout,
+            markers: plan.pace.markers,
             mutation,
         }
     }
 
     pub(crate) fn partitions(&self) -> impl Iterator<Item = i32> + use<> {
         0..self.input.logs.len() as i32
+    }
+
+    pub(crate) fn decision_partitions(&self) -> i32 {
+        self.logs.keys().filter(|topic| matches!(topic, Topic::Decisions(_))).count() as i32
     }
 
     /// The next record from `position` on that can be read by now.
@@ -88,96 +112,156 @@ impl Broker {
         log[..readable].last().map_or(0, |record| record.offset + 1)
     }
 
-    /// Where a new owner starts; a group that never committed starts at the log's start.
-    pub(crate) fn start(&self, partition: i32) -> Restored {
-        let log = &self.input.logs[partition as usize];
-        let start = log.first().map_or(0, |record| record.offset);
-        let stream_time = self.clocks.get(&partition).copied().flatten();
-        Restored {
-            offset: self.committed.get(&partition).copied().unwrap_or(start),
-            stream_time,
-            ..Restored::default()
-        }
+    /// Where a group starts that never committed.
+    pub(crate) fn start_offset(&self, partition: i32) -> i64 {
+        self.input.logs[partition as usize].first().map_or(0, |record| record.offset)
     }
 
-    pub(crate) fn owner(&self, partition: i32) -> Option<Owner> {
-        self.owners.get(&partition).copied()
-    }
-
-    pub(crate) fn is_leaving(&self, partition: i32) -> bool {
-        self.moving.contains_key(&partition)
-    }
-
-    /// Gives a partition to a worker, whoever held it.
-    pub(crate) fn assign(&mut self, partition: i32, worker: usize) {
-        self.tokens += 1;
-        self.moving.remove(&partition);
-        self.owners.insert(partition, Owner { worker, token: self.tokens });
-    }
-
-    /// Asks a partition's owner to let go of it in favour of `worker`.
-    pub(crate) fn ask_to_move(&mut self, partition: i32, worker: usize) {
-        self.moving.insert(partition, worker);
-    }
-
-    /// The owner has let go.
-    pub(crate) fn release(&mut self, partition: i32) {
-        if let Some(worker) = self.moving.remove(&partition) {
-            self.assign(partition, worker);
-        }
-    }
-
-    /// Commits parts, given with the tokens of their assignments: all of them or none.
-    ///
-    /// # Errors
-    /// The partitions that have another owner by now.
-    pub(crate) fn commit(&mut self, parts: &[(&Part, u64)]) -> Result<(), Vec<i32>> {
-        let foreign = |(part, token): &&(&Part, u64)| {
-            self.owner(part.partition).is_none_or(|owner| owner.token != *token)
+    /// Where a log begins, up to where it can be read in isolation, and where it ends.
+    pub(crate) fn bounds(&self, topic: Topic) -> (i64, i64, i64) {
+        let log = &self.logs[&topic];
+        let first_of = |place: &usize| {
+            let transaction = &self.transactions[*place];
+            let is_pending = transaction.pending.contains(&topic);
+            transaction.records.iter().find(|(of, _)| is_pending && *of == topic).map(|(_, at)| *at)
         };
-        let refused: Vec<i32> = parts.iter().filter(foreign).map(|(p, _)| p.partition).collect();
-        if !refused.is_empty() && self.mutation != Some(Mutation::AcceptStrangers) {
-            return Err(refused);
-        }
-        for (part, _) in parts {
-            if self.mutation != Some(Mutation::ForgetOffsets) {
-                self.committed.insert(part.partition, part.commit_offset);
-                let kept = self.mutation != Some(Mutation::ForgetClock);
-                let clock = part.commit_stream_time.filter(|_| kept);
-                self.clocks.insert(part.partition, clock);
-            }
-            for letter in &part.dead_letters {
-                *self.dead_letters.entry((part.partition, letter.offset)).or_default() += 1;
-            }
-        }
-        let mut exports: Vec<&Export> = parts.iter().flat_map(|(part, _)| &part.exports).collect();
-        match self.mutation {
-            Some(Mutation::DropExport) => drop(exports.pop()),
-            Some(Mutation::RepeatExport) => exports.extend(exports.last().copied()),
-            Some(_) | None => {}
-        }
-        for export in exports {
-            self.publish(export);
-        }
-        Ok(())
+        let open = self.unfinished.iter().filter_map(first_of).min();
+        (log.start, open.unwrap_or(log.end()), log.end())
     }
 
-    pub(crate) fn committed(&self, partition: i32) -> Option<i64> {
-        self.committed.get(&partition).copied()
+    /// What can be read of a log from an offset on; without isolation, all there is.
+    pub(crate) fn visible(
+        &self,
+        topic: Topic,
+        from: i64,
+        isolated: bool,
+    ) -> impl Iterator<Item = (i64, &Value)> {
+        let (start, stable, end) = self.bounds(topic);
+        let upto = if isolated { stable } else { end };
+        self.logs[&topic].range(from.max(start), upto).filter_map(move |(offset, record)| {
+            let transaction = &self.transactions[record.transaction];
+            let shows_aborted = self.mutation == Some(Mutation::ShowAborted);
+            let is_shown = !isolated || shows_aborted && matches!(topic, Topic::Exports(_));
+            let is_shown = is_shown || transaction.outcome == Some(Outcome::Committed);
+            record.value.as_ref().filter(|_| is_shown).map(|value| (offset, value))
+        })
     }
 
-    fn publish(&mut self, export: &Export) {
-        // What cannot be split is published as it came: the checkers then judge its bytes.
-        let split = split_to_size(&export.payload, self.message_bytes_max).unwrap_or_default();
-        let records = split.records.into_iter().map(|record| record.into_owned());
-        let oversize = split.oversize.into_iter().map(|oversize| oversize.request);
-        for mut value in records.chain(oversize) {
-            if self.mutation == Some(Mutation::FlipByte)
-                && let Some(byte) = value.last_mut()
+    /// What the group has committed for a partition.
+    pub(crate) fn committed(
+        &self,
+        partition: i32,
+        stable: bool,
+    ) -> Result<Option<&Offset>, Unstable> {
+        let is_pending = |place: &usize| {
+            let transaction = &self.transactions[*place];
+            transaction.pending.contains(&Topic::Offsets)
+                && transaction.offsets.contains_key(&partition)
+        };
+        if stable && self.unfinished.iter().any(is_pending) {
+            return Err(Unstable);
+        }
+        Ok(self.offsets.get(&partition))
+    }
+
+    /// A new owner's fetch of a committed offset.
+    pub(crate) fn fetch(
+        &mut self,
+        partition: i32,
+        stable: bool,
+        token: u64,
+        membership: Membership,
+    ) -> Result<Option<Offset>, Unstable> {
+        let offset = self.committed(partition, stable)?.cloned();
+        // What is answered to one whom the group has passed over changes nothing.
+        if self.group.is_owner(membership, partition) {
+            self.fetched_by.insert(partition, token);
+        }
+        Ok(offset)
+    }
+
+    /// Time-outs, markers and rebalances go on behind everybody's back.
+    pub(crate) fn step(&mut self, random: &mut Random) {
+        for place in self.unfinished.clone() {
+            let transaction = &self.transactions[place];
+            if transaction.outcome.is_none() {
+                if (self.wall - transaction.born).0 > self.transaction_timeout.0 {
+                    self.time_out(place);
+                }
+            } else if !transaction.pending.is_empty() && random.chance(self.markers) {
+                let topic = random.below(transaction.pending.len());
+                let topic = transaction.pending.iter().nth(topic).copied();
+                topic.into_iter().for_each(|topic| self.write_marker(place, topic));
+            }
+        }
+        self.forget_finished();
+        self.group.step(random);
+    }
+
+    /// Writes all markers that are due.
+    pub(crate) fn settle(&mut self) {
+        for place in self.unfinished.clone() {
+            if self.transactions[place].outcome.is_some() {
+                for topic in self.transactions[place].pending.clone() {
+                    self.write_marker(place, topic);
+                }
+            }
+        }
+        self.forget_finished();
+    }
+
+    pub(crate) fn is_settled(&self) -> bool {
+        self.unfinished.is_empty()
+    }
+
+    /// The decisions topic gets one more partition.
+    pub(crate) fn grow_decisions(&mut self) {
+        let topic = Topic::Decisions(self.decision_partitions());
+        self.logs.insert(topic, Log::default());
+    }
+
+    /// Where each partition of the decision log ends for a reader that isolates.
+    pub(crate) fn decision_ends(&self) -> BTreeMap<i32, i64> {
+        let end = |log_partition| (log_partition, self.bounds(Topic::Decisions(log_partition)).1);
+        (0..self.decision_partitions()).map(end).collect()
+    }
+
+    /// Below which offsets the decision log is not needed, given where it ended before: `None`
+    /// while a partition has committed nothing, or nothing that is certain.
+    pub(crate) fn log_needed_from(&self, ends: &BTreeMap<i32, i64>) -> Option<BTreeMap<i32, i64>> {
+        let careless = self.mutation == Some(Mutation::TrimByLastCommit);
+        let mut lowest = ends.clone();
+        for partition in self.partitions() {
+            let commit = &self.committed(partition, true).ok()??.commit;
+            let kept = if careless { commit.live_from } else { commit.kept_from };
+            if let Some(kept) = kept
+                && let Some(lowest) = lowest.get_mut(&commit.checkpoint.log_partition)
             {
-                *byte ^= 1;
+                *lowest = kept.min(*lowest);
             }
-            self.published.push(Published { key: export.trace_id, value });
         }
+        Some(lowest)
+    }
+
+    /// Deletes what is old of a log, needed or not.
+    pub(crate) fn delete_below(&mut self, topic: Topic, offset: i64) -> i64 {
+        let (_, stable, _) = self.bounds(topic);
+        let log = self.logs.entry(topic).or_default();
+        log.start = log.start.max(offset.min(stable));
+        log.start
+    }
+
+    /// The group stood empty until its offsets expired: nobody is left, no transaction is open.
+    pub(crate) fn lose_offsets(&mut self) {
+        for place in self.unfinished.clone() {
+            if self.transactions[place].outcome.is_none() {
+                self.time_out(place);
+            }
+        }
+        while !self.is_settled() {
+            self.settle();
+        }
+        self.offsets.clear();
+        self.group.empty();
     }
 }

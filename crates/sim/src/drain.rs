@@ -63,9 +63,7 @@ pub fn drain(plan: &Plan, how: Drain) -> BTreeMap<usize, Vec<Judged>> {
         if count % how.cut_every == 0
             && let Some(mut epoch) = shard.poll_epoch()
         {
-            for part in &mut epoch.parts {
-                part.batch_offset = part.has_batch.then_some(part.checkpoint.sequence as i64);
-            }
+            epoch.parts.iter_mut().for_each(|part| part.batch_offset = Some(count as i64));
             shard.handle_committed(&epoch);
         }
     }

@@ -19,14 +19,31 @@ pub struct Event {
 /// What can happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
-    /// A partition was assigned, to be read from `offset`.
-    Assigned {
+    /// The group gave a partition: its past is looked up.
+    Given {
         /// Which partition.
         partition: i32,
-        /// Where from.
-        offset: i64,
-        /// What its clock goes on from, ms since the Unix epoch; `None` = it starts anew.
-        stream_time: Option<Millis>,
+    },
+    /// The committed offset was fetched: the offset, how far its owner had read, and the last
+    /// checkpoint.
+    Fetched {
+        /// Which partition.
+        partition: i32,
+        /// What was committed.
+        committed: Option<(i64, i64, u64)>,
+    },
+    /// A partition was taken up.
+    Assigned(Taken),
+    /// A partition cannot be taken up without risk.
+    RestoreRefused {
+        /// Which partition.
+        partition: i32,
+        /// Which of its assignments.
+        token: u64,
+        /// Why.
+        why: String,
+        /// The log is needed from an offset on that is deleted.
+        log_starts_late: bool,
     },
     /// A partition was given up.
     Revoked {
@@ -59,10 +76,29 @@ pub enum What {
     Judged(Judgement),
     /// An epoch was cut.
     Cut(Vec<CutPart>),
-    /// The broker took an epoch.
+    /// The worker made a step of a commit.
+    Call {
+        /// Which.
+        call: Call,
+        /// How it went.
+        reply: Reply,
+    },
+    /// The outcome of an epoch is known: the transaction was committed, or is made again.
+    Resolved {
+        /// It was committed.
+        committed: bool,
+        /// The partition and assignment that told; none that is still held had a batch otherwise.
+        asked: Option<(i32, u64)>,
+    },
+    /// A transaction was committed: this is what it holds.
     Committed(Vec<CutPart>),
-    /// The broker refused an epoch: these partitions have another owner.
-    Refused(Vec<i32>),
+    /// A transaction was aborted, or given up by the broker.
+    Aborted {
+        /// By the broker, as it was open for too long.
+        timed_out: bool,
+    },
+    /// Everything of a transaction in a log became visible, or is passed over from now on.
+    Marked(String),
     /// An epoch was let go, as all its partitions are lost.
     Discarded,
     /// The worker learned that its epoch was committed.
@@ -71,15 +107,109 @@ pub enum What {
     Crashed,
     /// The worker stands still.
     Stalled,
-    /// A partition is to move.
-    Moving {
-        /// Which partition.
-        partition: i32,
-        /// Where to.
-        to: usize,
-        /// Its owner is not asked.
-        kicked: bool,
+    /// The worker goes on while another process has taken its name.
+    Replaced,
+    /// The worker was put out of the group.
+    Kicked,
+    /// Partitions are to move.
+    Stirred,
+    /// A process began: its wait, and whether it knows all policies.
+    Started {
+        /// How long traces wait, ms.
+        wait: Millis,
+        /// All policies, or all but the last.
+        all_policies: bool,
     },
+    /// The group's offsets are lost.
+    OffsetsLost,
+    /// The decisions topic has so many partitions now.
+    Grown(i32),
+    /// A partition of the decision log begins here now.
+    Trimmed {
+        /// Which.
+        log_partition: i32,
+        /// Where it begins.
+        start: i64,
+    },
+}
+
+/// A step of a commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Call {
+    /// A producer is made the only one of its id.
+    Init,
+    /// A transaction is begun.
+    Begin,
+    /// Exports, letters and batch of a partition are written.
+    Send(i32),
+    /// The offsets are sent.
+    Offsets,
+    /// The transaction is committed.
+    Commit,
+    /// It is aborted.
+    Abort,
+    /// The outcome is looked up.
+    LookUp,
+}
+
+/// How a call went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reply {
+    /// Well.
+    Done,
+    /// It failed and may be made again.
+    Retriable,
+    /// It failed, and the transaction with it.
+    Abortable,
+    /// It failed for good: the producer is no longer the one of its id.
+    Fenced,
+    /// It went well, and the caller does not know.
+    Lost,
+}
+
+/// Where a partition was taken up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The partition.
+    pub partition: i32,
+    /// Which of its assignments.
+    pub token: u64,
+    /// Where it is read from.
+    pub offset: i64,
+    /// What its clock goes on from, ms since the Unix epoch; `None` = it starts anew.
+    pub stream_time: Option<Millis>,
+    /// How far the last owner had read.
+    pub read_to: i64,
+    /// Stream time there.
+    pub read_stream_time: Option<Millis>,
+    /// The last checkpoint.
+    pub sequence: u64,
+    /// The offsets were lost; the log told.
+    pub from_log: bool,
+    /// Verdicts that are remembered.
+    pub known: Vec<Known>,
+}
+
+/// A verdict that was read back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The trace.
+    pub trace: usize,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Offsets below are covered.
+    pub through: i64,
+    /// Stream time at which it may be forgotten.
+    pub expiry: Millis,
+}
+
+/// What a cut writes down of a trace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CutEntry {
+    /// The trace, its verdict and what of it is covered.
+    pub known: Known,
+    /// It was judged before, and spans came since.
+    pub late: bool,
 }
 
 /// A trace was judged.
@@ -115,6 +245,14 @@ pub struct CutPart {
     /// Stream time just before the record at `commit_offset`, for the next owner, ms since the
     /// Unix epoch.
     pub commit_stream_time: Option<Millis>,
+    /// Stream time at the cut.
+    pub next_stream_time: Option<Millis>,
+    /// The last checkpoint, this one's if it has a batch.
+    pub sequence: u64,
+    /// There is a batch.
+    pub has_batch: bool,
+    /// What it says of traces.
+    pub entries: Vec<CutEntry>,
     /// What is to be exported: the trace, its spans (sorted), and whether they are late.
     pub exports: Vec<(usize, Vec<usize>, bool)>,
     /// Offsets of records that nobody could read.

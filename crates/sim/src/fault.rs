@@ -49,11 +49,65 @@ pub enum Mutation {
     ForgetPolicy,
     /// Dead letters are lost.
     DropDeadLetters,
+    /// The watermark is computed when offsets are sent, not at the cut.
+    CommitLateWatermark,
+    /// A new owner's clock starts anew, whatever was committed.
+    ForgetStreamTimes,
+    /// A restore ends where the log ends, whether or not the last checkpoint was seen.
+    SkipCheckpoint,
+    /// That the log begins too late is not noticed.
+    SkipLogStart,
+    /// The decision log is read without isolation.
+    ReadDirty,
+    /// The committed offset is fetched without waiting for a pending one.
+    FetchUnstable,
+    /// Only the newest batch is restored.
+    RestoreNewestOnly,
+    /// A verdict is dropped at its expiry though its records are replayed.
+    RestoreUnexpiredOnly,
+    /// Restored verdicts are turned round.
+    FlipRestored,
+    /// Traces are judged while a partition is replayed.
+    JudgeInReplay,
+    /// Stream time runs past the last owner's while a partition is replayed.
+    FreeClockInReplay,
+    /// Dead letters are written again during a replay.
+    LettersInReplay,
+    /// Late spans of kept traces leave no entry.
+    LoseLateEntriesOfKept,
+    /// Late spans of dropped traces leave no entry.
+    LoseLateEntriesOfDropped,
+    /// Parts of a revoked partition stay in the epoch.
+    CommitRevoked,
+    /// Group metadata is taken when offsets are sent, and not looked at.
+    MetadataUnchecked,
+    /// Group metadata is taken when offsets are sent.
+    MetadataLate,
+    /// The watermark is committed outside of the transaction, too.
+    CommitPlainly,
+    /// An epoch in doubt is sent again, unasked.
+    DoubtResend,
+    /// An epoch in doubt is taken as committed.
+    DoubtAssume,
+    /// The partition of the decisions topic is computed anew at each restore.
+    LogPartitionByNumber,
+    /// A group without offsets starts anew, whatever the log says.
+    LostOffsetsAreFirstStart,
+    /// The checkpoint is looked for even when nothing is live.
+    AlwaysNeedsLog,
+    /// The decision log is deleted as far as restores need it, the last batch included.
+    TrimByLastCommit,
+    /// Every batch is written twice.
+    RepeatBatch,
+    /// A reader sees what an aborted transaction exported.
+    ShowAborted,
+    /// The watermark of an assignment's first cut is committed ever after.
+    HoldWatermark,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 50] = [
         Self::CommitNextOffset,
         Self::ForgetOffsets,
         Self::ForgetClock,
@@ -77,25 +131,80 @@ impl Mutation {
         Self::NeverCommit,
         Self::ForgetPolicy,
         Self::DropDeadLetters,
+        Self::CommitLateWatermark,
+        Self::ForgetStreamTimes,
+        Self::SkipCheckpoint,
+        Self::SkipLogStart,
+        Self::ReadDirty,
+        Self::FetchUnstable,
+        Self::RestoreNewestOnly,
+        Self::RestoreUnexpiredOnly,
+        Self::FlipRestored,
+        Self::JudgeInReplay,
+        Self::FreeClockInReplay,
+        Self::LettersInReplay,
+        Self::LoseLateEntriesOfKept,
+        Self::LoseLateEntriesOfDropped,
+        Self::CommitRevoked,
+        Self::MetadataUnchecked,
+        Self::MetadataLate,
+        Self::CommitPlainly,
+        Self::DoubtResend,
+        Self::DoubtAssume,
+        Self::LogPartitionByNumber,
+        Self::LostOffsetsAreFirstStart,
+        Self::AlwaysNeedsLog,
+        Self::TrimByLastCommit,
+        Self::RepeatBatch,
+        Self::ShowAborted,
+        Self::HoldWatermark,
     ];
-    /// The invariants that it breaks first, one of these.
+
+    /// The invariants that are seen to break, each in some world.
     pub const fn seen_by(self) -> &'static [&'static str] {
         match self {
-            Self::CommitNextOffset
-            | Self::CommitNextClock
-            | Self::ForgetOffsets
-            | Self::AcceptStrangers => &["commit order"],
-            Self::DropExport | Self::RepeatExport | Self::FlipByte => &["intact"],
-            Self::StartAtEnd => &["no loss", "commit order"],
-            Self::SkipRecord => &["no loss", "liveness"],
-            Self::FalseIdleProof | Self::DropDeadLetters | Self::LoseLateSpans => &["no loss"],
-            Self::RepeatRecord | Self::KeepAll | Self::ForgetPolicy => &["verdict"],
-            Self::ForgetClock | Self::HalfTheWait | Self::TwiceTheWait | Self::WallAhead => {
-                &["clock"]
+            Self::CommitNextOffset | Self::CommitPlainly => &["covered"],
+            Self::CommitLateWatermark => &["covered", "monotone"],
+            Self::ForgetOffsets | Self::LoseLateEntriesOfKept => &["atomic"],
+            Self::ForgetClock | Self::CommitNextClock => &["commit order"],
+            Self::ForgetStreamTimes => &["monotone"],
+            Self::HoldWatermark => &["replay bound"],
+            Self::DropExport | Self::RepeatExport | Self::FlipByte | Self::LoseLateSpans => {
+                &["intact"]
             }
+            Self::ShowAborted => &["exactly once"],
+            Self::StartAtEnd => &["covered", "restored"],
+            Self::SkipRecord => &["covered", "exactly once"],
+            Self::FalseIdleProof | Self::DropDeadLetters => &["exactly once"],
+            Self::RepeatRecord => &["commit order", "counters", "verdict"],
+            Self::KeepAll | Self::ForgetPolicy => &["verdict"],
+            Self::HalfTheWait | Self::TwiceTheWait | Self::WallAhead => &["clock"],
+            Self::FreeClockInReplay => &["clock"],
+            Self::JudgeInReplay => &["restored"],
             Self::MemoryUnbounded | Self::IgnoreCongestion => &["memory bound"],
             Self::ReadAfterRevoke => &["counters"],
             Self::NeverCommit => &["liveness"],
+            Self::SkipCheckpoint | Self::RestoreUnexpiredOnly => &["restored"],
+            Self::RestoreNewestOnly | Self::ReadDirty => &["restored", "one verdict"],
+            Self::FetchUnstable => &["restored", "monotone"],
+            Self::FlipRestored => &["one verdict"],
+            Self::LettersInReplay => &["letters"],
+            Self::LoseLateEntriesOfDropped => &["covered", "restored"],
+            Self::AcceptStrangers
+            | Self::CommitRevoked
+            | Self::MetadataUnchecked
+            | Self::MetadataLate => &["owners"],
+            Self::DoubtResend | Self::DoubtAssume => &["doubt"],
+            Self::RepeatBatch | Self::LostOffsetsAreFirstStart | Self::TrimByLastCommit => {
+                &["checkpoints"]
+            }
+            Self::LogPartitionByNumber | Self::AlwaysNeedsLog | Self::SkipLogStart => &["refusals"],
         }
+    }
+
+    /// Whether what was cut is still held against what is committed. Where that alone would tell at
+    /// once, it is left out, so that the others show what they see.
+    pub(crate) const fn compares_cuts(self) -> bool {
+        !matches!(self, Self::ForgetStreamTimes | Self::HoldWatermark)
     }
 }

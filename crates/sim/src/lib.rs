@@ -1,10 +1,10 @@
 //! Development only: a seeded world that runs the production core.
 //!
 //! A [`Plan`] says what kind of world a seed makes; [`run`] lets it happen: producers that are
-//! late and repeat themselves, workers that stall and die, partitions that move. The workers drive
-//! the real scanner, policies and shard; everything around these is a model. After each step the
-//! checkers compare what was handed in, judged, cut and committed with an account of their own,
-//! and in the end the export topic with the whole input.
+//! late and repeat themselves, workers that stall and die, partitions that move, calls that fail.
+//! The workers drive the real scanner, policies, shard and recovery; the broker and the shell
+//! around these are a model. After each step the checkers compare what was handed in, judged, cut
+//! and committed with an account of their own, and in the end the export topic with the input.
 //!
 //! ```
 //! use tailsift_sim::{Plan, run};
@@ -14,10 +14,47 @@
 //! assert_eq!(outcome.fingerprint(), run(&Plan::new(7)).fingerprint());
 //! ```
 //!
-//! [`Mutation`]s break such a world on purpose, to show that the checkers see it.
+//! # What is checked
+//!
+//! [`Mutation`]s break a world on purpose, to show that the checkers see it; each is in
+//! `checker/`, by the name in [`INVARIANTS`].
+//!
+//! | | invariant | checker | mutations that show it |
+//! | --- | --- | --- | --- |
+//! | I1, I2 | spans of kept traces are visible once, of dropped ones never | exactly once | `SkipRecord`, `FalseIdleProof`, `ShowAborted` |
+//! | I3 | one verdict in a trace's life, in the committed log | one verdict | `RestoreNewestOnly`, `ReadDirty`, `FlipRestored` |
+//! | I4 | nothing undecided lies below what is committed | commit order (at the cut), covered (in the log) | `CommitNextClock`, `CommitNextOffset`, `StartAtEnd` |
+//! | I5, I29 | offsets, numbers and stream times never go back; in a replay time stays below the last owner's | monotone, clock | `CommitLateWatermark`, `FetchUnstable`, `ForgetStreamTimes`, `FreeClockInReplay` |
+//! | I6 | one whole batch for each number, and the commit names the newest | checkpoints | `RepeatBatch`, `LostOffsetsAreFirstStart`, `TrimByLastCommit` |
+//! | I7 | exports, letters, verdicts and offsets show together | atomic | `ForgetOffsets`, `LoseLateEntriesOfKept` |
+//! | I8 | a new owner knows what the last one knew at its last cut | restored | `SkipCheckpoint`, `RestoreNewestOnly`, `RestoreUnexpiredOnly`, `ReadDirty` |
+//! | I9 | nothing is judged before all is read again | restored | `JudgeInReplay` |
+//! | I10 | each span below the offset is covered by an entry, from logs and offsets alone | covered | `LoseLateEntriesOfDropped`, `CommitPlainly` |
+//! | I11–I13, I28 | offsets are accepted from the last assignment that fetched them only | owners | `CommitRevoked`, `MetadataUnchecked`, `MetadataLate`, `AcceptStrangers` |
+//! | I14 | an epoch in doubt was committed, or is sent again | doubt | `DoubtAssume`, `DoubtResend` |
+//! | I15 | aborts change nothing visible | two runs compared, in the tests | `ShowAborted` |
+//! | I16 | everything is decided in time and committed in the end | liveness, clock | `NeverCommit`, `TwiceTheWait` |
+//! | I17 | no more is read again than comes in while a trace waits | replay bound | `HoldWatermark` |
+//! | I18 | memory stays within its bound | memory bound | `MemoryUnbounded`, `IgnoreCongestion` |
+//! | I19 | verdicts do not depend on the speed of reading | verdict, clock; [`drain`] compared, in the tests | `HalfTheWait`, `WallAhead`, `KeepAll`, `ForgetPolicy` |
+//! | I20 | exported bytes are the input's | intact | `FlipByte`, `DropExport`, `RepeatExport`, `LoseLateSpans` |
+//! | I21 | a trace whose verdict had expired is a new one, and counted | one verdict, counters | `RestoreNewestOnly`, `RepeatRecord`, `ReadAfterRevoke` |
+//! | I23, I30 | a record that nobody can read has one letter, and holds up nothing | letters, exactly once | `LettersInReplay`, `DropDeadLetters` |
+//! | I24 | another configuration changes no verdict that was written down | one verdict | `FlipRestored` |
+//! | I31 | a restore ends, and refuses only where the log was cut | refusals, liveness | `AlwaysNeedsLog`, `SkipLogStart`, `LogPartitionByNumber` |
+//!
+//! Not expressed: I22 (worlds have transactions, never at-least-once delivery) and I25 to I27
+//! (nothing is turned yet: an entry of a turn breaks "one verdict"). Judging in the middle of a
+//! record cannot be broken from outside the core, which takes records whole; its own tests see
+//! to that. Nobody sets offsets by hand.
+//!
+//! Where memory is short, verdicts are forgotten before their time: a trace may then be judged
+//! again, and what a new owner knows is not compared with what the last one did. Where the
+//! decision log is cut too early, owners refuse, and nothing is owed but that nothing shows twice.
 
 mod broker;
 mod checker;
+mod client;
 mod drain;
 mod encode;
 mod event;
@@ -31,9 +68,10 @@ mod witness;
 mod worker;
 mod world;
 
+pub use checker::INVARIANTS;
 pub use drain::{Drain, Judged, drain};
-pub use event::{CutPart, Event, Judgement, Violation, What};
+pub use event::{Call, CutEntry, CutPart, Event, Judgement, Known, Reply, Taken, Violation, What};
 pub use fault::Mutation;
-pub use plan::{Faults, Pace, Plan};
+pub use plan::{Calls, Faults, Pace, Plan};
 pub use timeline::Timeline;
 pub use world::{Outcome, run, run_mutated};

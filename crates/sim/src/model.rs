@@ -24,27 +24,28 @@ impl Truth {
             input.traces[trace].spans.iter().map(|place| &input.spans[*place]).collect()
         };
         Self {
-            keep: (0..input.traces.len()).map(|trace| keeps(&spans_of(trace))).collect(),
+            keep: (0..input.traces.len()).map(|trace| keeps(&spans_of(trace), true)).collect(),
             punctual: (0..input.traces.len()).map(|t| is_punctual(plan, input, t)).collect(),
             copies,
         }
     }
 }
 
-/// What the policies of [`Plan::policies`] mean.
-pub(crate) fn keeps(spans: &[&Span]) -> bool {
+/// What the policies of [`Plan::policies`] mean, or all but the last of them.
+pub(crate) fn keeps(spans: &[&Span], all_policies: bool) -> bool {
     let start = spans.iter().map(|span| span.start_ns).min().unwrap_or(0);
     let end = spans.iter().map(|span| span.end_ns).max().unwrap_or(0);
     let slow = end.saturating_sub(start) / 1_000_000 > SLOW_ABOVE_MS as u64;
     let unsure = |span: &&&Span| span.confidence.is_some_and(|value| value < UNSURE_BELOW);
-    slow || spans.iter().any(|span| span.error) || spans.iter().any(|span| unsure(&span))
+    slow || spans.iter().any(|span| span.error)
+        || all_policies && spans.iter().any(|span| unsure(&span))
 }
 
 /// A trace waits from its own first stamp at least, and by its root from that one's, whoever reads
 /// it and however often the clock was taken up in between; this takes the highest that stream time
 /// can be just before its last record.
 fn is_punctual(plan: &Plan, input: &Input, trace: usize) -> bool {
-    if plan.has_tight_limits() || plan.faults.future > 0 {
+    if plan.has_tight_limits() || plan.faults.future > 0 || plan.reconfigures {
         return false;
     }
     let log = &input.logs[input.traces[trace].partition as usize];

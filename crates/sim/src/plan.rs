@@ -36,6 +36,29 @@ pub struct Plan {
     pub pace: Pace,
     /// What may go wrong.
     pub faults: Faults,
+    /// How often a call to the broker fails.
+    pub calls: Calls,
+    /// Partitions of the decisions topic.
+    pub decision_partitions: i32,
+    /// A decision batch is split into slices of at most so many entries.
+    pub slice_entries: usize,
+    /// Members keep their name and their transactional id when they start again.
+    pub static_members: bool,
+    /// The broker gives up a transaction after so long, ms.
+    pub transaction_timeout: Millis,
+    /// Workers may start again with another wait and other policies.
+    pub reconfigures: bool,
+}
+
+/// How often a call of the transaction's fails, per mille.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Calls {
+    /// Without effect: the same call may be made again.
+    pub retriable: u64,
+    /// Without effect, and the transaction must be aborted.
+    pub abortable: u64,
+    /// It takes effect, and its reply is lost.
+    pub reply_lost: u64,
 }
 
 /// How soon workers get round to things, per mille of their steps.
@@ -47,6 +70,8 @@ pub struct Pace {
     pub commit: u64,
     /// To asking whether a partition has ended.
     pub ask: u64,
+    /// The broker to writing a marker.
+    pub markers: u64,
 }
 
 /// How often what goes wrong does: per mille, of scheduler steps or of records.
@@ -56,8 +81,20 @@ pub struct Faults {
     pub crash: u64,
     /// Workers stand still for a while, and may lose their partitions meanwhile.
     pub stall: u64,
-    /// Partitions move to another worker.
+    /// Partitions are asked back to move to another worker.
     pub rebalance: u64,
+    /// Members are put out of the group, without being asked.
+    pub kick: u64,
+    /// A second process is started with the name of a first that goes on for a while; per 100 000.
+    pub replace: u64,
+    /// The group's offsets are lost, when nobody is left; per million.
+    pub lose_offsets: u64,
+    /// The decisions topic gets more partitions; per million.
+    pub grow: u64,
+    /// What is no longer needed of the decision log is deleted.
+    pub trim: u64,
+    /// What is needed is deleted too: owners must refuse.
+    pub hasty_trim: u64,
     /// Records that nobody can read.
     pub poison: u64,
     /// Records that a producer wrote twice.
@@ -75,7 +112,7 @@ pub struct Faults {
 impl Faults {
     /// True if nothing makes a partition be read twice.
     pub fn spare_workers(&self) -> bool {
-        self.crash + self.stall + self.rebalance == 0
+        self.crash + self.stall + self.rebalance + self.kick + self.replace + self.lose_offsets == 0
     }
 }
 
@@ -109,23 +146,74 @@ impl Plan {
             padding_max: if small_memory { 6000 } else { random.pick(&[0, 200]) },
             pace: Pace {
                 serve: random.pick(&[500, 100, 20]),
-                commit: random.pick(&[400, 100, 30]),
+                commit: random.pick(&[600, 300, 100]),
                 ask: random.pick(&[100, 30]),
+                markers: random.pick(&[500, 200, 50]),
             },
             faults: Faults::draw(random),
+            calls: Calls::draw(random),
+            decision_partitions: random.pick(&[1, 2, 4]),
+            slice_entries: random.pick(&[1, 3, 1000]),
+            static_members: random.chance(400),
+            transaction_timeout: Millis::from_secs(random.pick(&[3, 15])),
+            reconfigures: false,
         }
+        .reconfigured(random)
+    }
+
+    /// Every so many worlds the configuration changes as workers start again.
+    fn reconfigured(mut self, random: &mut Random) -> Self {
+        self.reconfigures = random.chance(150);
+        if self.reconfigures {
+            self.limits.remember = Millis::from_secs(random.pick(&[30, 600]));
+        }
+        self
     }
 
     /// The same world without anything that makes a partition be read twice.
     pub fn without_crashes(mut self) -> Self {
-        self.faults = Faults { crash: 0, stall: 0, rebalance: 0, ..self.faults };
+        self.faults = Faults {
+            crash: 0,
+            stall: 0,
+            rebalance: 0,
+            kick: 0,
+            replace: 0,
+            lose_offsets: 0,
+            ..self.faults
+        };
+        self
+    }
+
+    /// The same world with a broker whose calls fail as often as this.
+    pub fn with_calls(mut self, calls: Calls) -> Self {
+        self.calls = calls;
         self
     }
 
     /// True if traces may be judged before their time for want of room.
     pub fn has_tight_limits(&self) -> bool {
         let roomy = Limits::default();
-        self.limits.memory_bytes < 1 << 20 || self.limits.spans_per_trace < roomy.spans_per_trace
+        self.has_tight_memory() || self.limits.spans_per_trace < roomy.spans_per_trace
+    }
+
+    /// True if verdicts may be forgotten before their time for want of room.
+    pub fn has_tight_memory(&self) -> bool {
+        self.limits.memory_bytes < 1 << 20
+    }
+
+    /// The waits and policies that a worker may start with; the first is the usual one.
+    pub(crate) fn configurations(&self) -> Vec<(Millis, bool)> {
+        let usual = (self.limits.decision_wait, true);
+        if !self.reconfigures {
+            return vec![usual];
+        }
+        [8, 15, 30].into_iter().flat_map(|wait| [true, false].map(|all| (wait, all))).fold(
+            vec![usual],
+            |mut list, (wait, all)| {
+                list.push((Millis::from_secs(wait), all));
+                list
+            },
+        )
     }
 
     /// The policies of every world: they only ever find more reason to keep a trace as its spans
@@ -151,16 +239,36 @@ impl Faults {
         let mut of_workers = |choices: &[u64]| if calm { 0 } else { random.pick(choices) };
         let (crash, stall) = (of_workers(&[0, 1, 4]), of_workers(&[0, 0, 2]));
         let rebalance = of_workers(&[0, 1, 4]);
+        let (kick, replace) = (of_workers(&[0, 0, 1, 3]), of_workers(&[0, 0, 30]));
+        let hasty_trim = if random.chance(60) { 20 } else { 0 };
+        // Where the log's beginning is missing and the offsets too, nothing tells.
+        let loses = hasty_trim == 0 && random.chance(200);
         Self {
             crash,
             stall,
             rebalance,
+            kick,
+            replace,
+            lose_offsets: if loses && !calm { 400 } else { 0 },
+            grow: random.pick(&[0, 0, 0, 300]),
+            trim: random.pick(&[0, 0, 15, 60]),
+            hasty_trim,
             poison: random.pick(&[0, 20]),
             duplicate: random.pick(&[0, 50, 200]),
             late: random.pick(&[0, 50, 200]),
             unstamped: random.pick(&[0, 0, 30]),
             future: random.pick(&[0, 0, 20]),
             gap: random.pick(&[0, 100]),
+        }
+    }
+}
+
+impl Calls {
+    fn draw(random: &mut Random) -> Self {
+        match random.below(4) {
+            0 => Self::default(),
+            1 => Self { retriable: 200, abortable: 300, reply_lost: 30 },
+            _ => Self { retriable: 40, abortable: 20, reply_lost: 30 },
         }
     }
 }

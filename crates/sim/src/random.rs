@@ -38,6 +38,11 @@ impl Random {
         self.next() % 1000 < permille
     }
 
+    /// True in `per_million` of a million cases.
+    pub(crate) fn rarely(&mut self, per_million: u64) -> bool {
+        self.next() % 1_000_000 < per_million
+    }
+
     pub(crate) fn pick<T: Copy>(&mut self, of: &[T]) -> T {
         of[self.below(of.len())]
     }

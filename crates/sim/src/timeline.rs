@@ -1,14 +1,15 @@
 //! A world's log, for people.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use tailsift_policy::Verdict;
 use tailsift_trace::Millis;
 
-use crate::event::{CutPart, Event, Judgement, What};
+use crate::event::{Call, CutPart, Event, Judgement, Reply, Taken, What};
 use crate::input::BEGIN;
 use crate::plan::Plan;
-use crate::world::Outcome;
+use crate::world::{Outcome, WORKERS_MAX};
 
 /// Shows an [`Outcome`] event by event, with a legend and a summary.
 #[derive(Debug)]
@@ -25,13 +26,22 @@ const YELLOW: &str = "\x1b[33m";
 const BLUE: &str = "\x1b[34m";
 
 const LEGEND: &str = "\
-legend   A a     a trace, named by a letter; upper case: it must be visible whole, whatever breaks
-         read    a record was handed to the shard: its spans' traces, its timestamp against now
-         keep    a trace was judged, for a reason, by a policy, on so many spans
-         idle    a proof that a partition was read to its end; shown if a trace was judged for it
-         cut     an epoch: per partition what it commits, what was read, what it exports (+ late)
-         commit  the broker took the epoch: exports and offsets are visible at once
-         ack     the worker knows";
+legend   A a      a trace, named by a letter; upper case: it must be visible whole, whatever breaks
+         w1 w1.2  the first process in a place of the group, and the third
+         given    the group gave a partition; fetched: what is committed for it: offset/next offset
+                  to read and the last checkpoint #; taken up: read from there, replayed up to there,
+                  with these verdicts remembered (+ keep, - drop)
+         read     a record was handed to the shard: its spans' traces, its timestamp against now
+         keep     a trace was judged, for a reason, by a policy, on so many spans
+         idle     a proof that a partition was read to its end; shown if a trace was judged for it
+         cut      an epoch: per partition what it commits/what was read, its checkpoint # if it
+                  has a batch, what it exports (+ late), what it logs of traces [late spans: ~]
+         begin, send, offsets, commit, abort, look up
+                  calls of the epoch's transaction, and how they went; 'lost': done, but the
+                  worker does not know
+         COMMITTED, ABORTED
+                  what became of the transaction; marker: that shows in this log from now on
+         ack      the worker knows that its epoch was committed";
 
 impl<'a> Timeline<'a> {
     /// A timeline, with colours if it goes to a terminal.
@@ -59,7 +69,15 @@ impl<'a> Timeline<'a> {
         let root = limits.decision_wait_after_root;
         let root = root.map_or(String::new(), |wait| format!(", root wait {}", seconds(wait)));
         writeln!(f, "seed     {seed}: {traces} traces in {} records", self.outcome.records)?;
-        writeln!(f, "world    {partitions} partitions, {workers} workers")?;
+        let Plan { decision_partitions, static_members, transaction_timeout, .. } =
+            &self.outcome.plan;
+        let kind = if *static_members { "static" } else { "dynamic" };
+        writeln!(
+            f,
+            "world    {partitions} partitions, {workers} {kind} workers, {decision_partitions} \
+             decision partitions, transactions time out after {}",
+            seconds(*transaction_timeout)
+        )?;
         writeln!(
             f,
             "limits   wait {}{root}, remember {}, memory {} KiB, {} spans and {} bytes a trace, \
@@ -71,10 +89,20 @@ impl<'a> Timeline<'a> {
             limits.bytes_per_trace,
             limits.epoch_bytes >> 10,
         )?;
+        let calls = &self.outcome.plan.calls;
         let table = [
             ("crash", faults.crash),
             ("stall", faults.stall),
             ("rebalance", faults.rebalance),
+            ("kick", faults.kick),
+            ("replace", faults.replace),
+            ("lose_offsets", faults.lose_offsets),
+            ("grow", faults.grow),
+            ("trim", faults.trim),
+            ("hasty_trim", faults.hasty_trim),
+            ("retriable", calls.retriable),
+            ("abortable", calls.abortable),
+            ("reply_lost", calls.reply_lost),
             ("poison", faults.poison),
             ("duplicate", faults.duplicate),
             ("late", faults.late),
@@ -85,9 +113,9 @@ impl<'a> Timeline<'a> {
         let some = table.iter().filter(|(_, often)| *often > 0);
         let some: Vec<_> = some.map(|(name, often)| format!("{name} {often}")).collect();
         let list = if some.is_empty() { "none".to_owned() } else { some.join(", ") };
-        writeln!(f, "faults   {list} (per mille of steps, records or spans)")?;
+        writeln!(f, "faults   {list} (per mille of steps, calls, records or spans)")?;
         writeln!(f, "{LEGEND}\n")?;
-        writeln!(f, "{:>9}  worker  partition  event", "seconds")
+        writeln!(f, "{:>9}  worker    partition  event", "seconds")
     }
 
     fn line(&self, event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -95,16 +123,22 @@ impl<'a> Timeline<'a> {
         let partition = partition.map_or("-".to_owned(), |partition| partition.to_string());
         let (on, off) = if self.coloured { (colour, RESET) } else { ("", "") };
         let time = seconds(event.time);
-        writeln!(f, "{time:>9}  w{:<5}  {partition:<9}  {on}{text}{off}", event.worker)
+        let worker = worker(event.worker);
+        writeln!(f, "{time:>9}  {worker:<8}  {partition:<9}  {on}{text}{off}")
     }
 
     fn describe(&self, event: &Event) -> (Option<i32>, &'static str, String) {
         match &event.what {
-            What::Assigned { partition, offset, stream_time } => {
-                let clock = stream_time.map_or("no clock yet".to_owned(), |time| {
-                    format!("clock at {}", seconds(time - BEGIN))
+            What::Given { partition } => (Some(*partition), BLUE, "given".to_owned()),
+            What::Fetched { partition, committed } => {
+                let text = committed.map_or("fetched: nothing".to_owned(), |(at, to, number)| {
+                    format!("fetched: {at}/{to} #{number}")
                 });
-                (Some(*partition), BLUE, format!("assigned from {offset}, {clock}"))
+                (Some(*partition), BLUE, text)
+            }
+            What::Assigned(taken) => (Some(taken.partition), BLUE, self.taken(taken)),
+            What::RestoreRefused { partition, why, .. } => {
+                (Some(*partition), RED, format!("REFUSED: {why}"))
             }
             What::Revoked { partition, lost } => {
                 let how = if *lost { "LOST" } else { "revoked" };
@@ -125,19 +159,52 @@ impl<'a> Timeline<'a> {
             }
             What::Judged(judgement) => self.judged(judgement),
             What::Cut(parts) => (None, "", format!("cut {}", self.parts(parts))),
-            What::Committed(parts) => (None, GREEN, format!("commit {}", self.parts(parts))),
-            What::Refused(partitions) => {
-                (None, RED, format!("REFUSED: {partitions:?} have another owner"))
+            What::Call { call, reply } => called(*call, *reply),
+            What::Resolved { committed, asked } => {
+                let how = if *committed { "was committed" } else { "is sent again" };
+                let by = if asked.is_some() { "" } else { " (no batch that could tell)" };
+                (None, YELLOW, format!("the epoch in doubt {how}{by}"))
             }
+            What::Committed(parts) => (None, GREEN, format!("COMMITTED {}", self.parts(parts))),
+            What::Aborted { timed_out } => {
+                let why = if *timed_out { ": it was open for too long" } else { "" };
+                (None, RED, format!("ABORTED{why}"))
+            }
+            What::Marked(log) => (None, DIM, format!("marker: {log}")),
             What::Discarded => (None, RED, "epoch discarded".to_owned()),
             What::Acknowledged => (None, DIM, "ack".to_owned()),
-            What::Crashed => (None, RED, "CRASH, and starts again".to_owned()),
+            What::Crashed => (None, RED, "CRASH".to_owned()),
             What::Stalled => (None, RED, "STALLS".to_owned()),
-            What::Moving { partition, to, kicked } => {
-                let how = if *kicked { "is taken away, goes to" } else { "is to move to" };
-                (Some(*partition), YELLOW, format!("{how} w{to}"))
+            What::Replaced => (None, RED, "a second process takes its name".to_owned()),
+            What::Kicked => (None, RED, "is put out of the group".to_owned()),
+            What::Stirred => (None, YELLOW, "partitions are to move".to_owned()),
+            What::Started { wait, all_policies } => {
+                let all = if *all_policies { "" } else { " but the last" };
+                let text = format!("starts with a wait of {}, all policies{all}", seconds(*wait));
+                (None, BLUE, text)
+            }
+            What::OffsetsLost => (None, RED, "all crash; the group's OFFSETS are LOST".to_owned()),
+            What::Grown(count) => {
+                (None, YELLOW, format!("the decisions topic has {count} partitions now"))
+            }
+            What::Trimmed { log_partition, start } => {
+                (None, YELLOW, format!("decisions {log_partition} begins at {start} now"))
             }
         }
+    }
+
+    fn taken(&self, taken: &Taken) -> String {
+        let Taken { offset, read_to, stream_time, sequence, from_log, known, .. } = taken;
+        let clock = stream_time.map_or("no clock yet".to_owned(), |time| {
+            format!("clock at {}", seconds(time - BEGIN))
+        });
+        let by = if *from_log { " from the log alone" } else { "" };
+        let known = known.iter().map(|known| {
+            let sign = if known.verdict == Verdict::Keep { '+' } else { '-' };
+            format!(" {sign}{}", self.trace(known.trace))
+        });
+        let known: String = known.collect();
+        format!("taken up{by} at {offset}, replay to {read_to}, #{sequence}, {clock};{known}")
     }
 
     fn judged(&self, judgement: &Judgement) -> (Option<i32>, &'static str, String) {
@@ -163,9 +230,20 @@ impl<'a> Timeline<'a> {
         let told = |part: &CutPart| {
             let CutPart { partition, commit_offset, next_offset, exports, dead_letters, .. } = part;
             let mut text = format!("p{partition} {commit_offset}/{next_offset}");
+            if part.has_batch {
+                text.push_str(&format!(" #{}", part.sequence));
+            }
             for (trace, _, late) in exports {
                 text.push_str(if *late { " +" } else { " " });
                 text.push_str(&self.trace(*trace));
+            }
+            let entries = part.entries.iter().map(|entry| {
+                let late = if entry.late { "~" } else { "" };
+                format!("{late}{}", self.trace(entry.known.trace))
+            });
+            let entries: Vec<_> = entries.collect();
+            if !entries.is_empty() {
+                text.push_str(&format!(" [{}]", entries.join(" ")));
             }
             if !dead_letters.is_empty() {
                 text.push_str(&format!(" ({} dead letters)", dead_letters.len()));
@@ -180,10 +258,14 @@ impl fmt::Display for Timeline<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.header(f)?;
         let events = &self.outcome.events;
+        // What is tried again in vain is shown once.
+        let mut last_call: BTreeMap<usize, &What> = BTreeMap::new();
         for (place, event) in events.iter().enumerate() {
             let next = events.get(place + 1).map(|next| &next.what);
             let idle = matches!(event.what, What::Idle { .. });
-            if !idle || matches!(next, Some(What::Judged(_))) {
+            let is_call = matches!(event.what, What::Call { .. });
+            let again = is_call && last_call.insert(event.worker, &event.what) == Some(&event.what);
+            if !again && (!idle || matches!(next, Some(What::Judged(_)))) {
                 self.line(event, f)?;
             }
         }
@@ -191,7 +273,8 @@ impl fmt::Display for Timeline<'_> {
             |wanted: fn(&What) -> bool| events.iter().filter(|event| wanted(&event.what)).count();
         writeln!(
             f,
-            "\n{} records read of {}, {} traces judged, {} commits, {} crashes",
+            "\n{} steps: {} records read of {}, {} traces judged, {} commits, {} crashes",
+            self.outcome.steps,
             count(|what| matches!(what, What::Record { .. })),
             self.outcome.records,
             count(|what| matches!(what, What::Judged(_))),
@@ -224,4 +307,29 @@ fn seconds(time: Millis) -> String {
     let sign = if time.0 < 0 { "-" } else { "" };
     let ms = time.0.unsigned_abs();
     format!("{sign}{}.{:03}s", ms / 1000, ms % 1000)
+}
+
+fn worker(id: usize) -> String {
+    let (life, slot) = (id / WORKERS_MAX, id % WORKERS_MAX);
+    if life == 0 { format!("w{slot}") } else { format!("w{slot}.{life}") }
+}
+
+fn called(call: Call, reply: Reply) -> (Option<i32>, &'static str, String) {
+    let (partition, name) = match call {
+        Call::Init => (None, "the only producer of its id"),
+        Call::Begin => (None, "begin"),
+        Call::Send(partition) => (Some(partition), "send"),
+        Call::Offsets => (None, "offsets"),
+        Call::Commit => (None, "commit"),
+        Call::Abort => (None, "abort"),
+        Call::LookUp => (None, "look up"),
+    };
+    let (colour, how) = match reply {
+        Reply::Done => (DIM, ""),
+        Reply::Retriable => (YELLOW, ": to be tried again"),
+        Reply::Abortable => (YELLOW, ": failed, to be aborted"),
+        Reply::Fenced => (RED, ": FENCED"),
+        Reply::Lost => (RED, ": reply LOST"),
+    };
+    (partition, colour, format!("{name}{how}"))
 }

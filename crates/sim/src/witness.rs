@@ -1,46 +1,76 @@
 //! Writes down what happens, and shows it to the checkers.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use tailsift_fixture::spans as raw_spans;
 use tailsift_otlp::read_spans;
-use tailsift_sampler::{Judged, Part, Shard};
+use tailsift_sampler::{Entry, EntryKind, Judged, Part, Restored};
 use tailsift_trace::TraceId;
 
-use crate::broker::Broker;
-use crate::checker::{Checkers, View};
-use crate::event::{CutPart, Event, Judgement, Violation, What};
+use crate::broker::{Broker, News, Offset, Topic, Value};
+use crate::checker::{Checkers, Commitment, View};
+use crate::event::{CutEntry, CutPart, Event, Judgement, Known, Taken, Violation, What};
+use crate::fault::Mutation;
 use crate::input::{BEGIN, Input};
 use crate::plan::Plan;
+use crate::worker::Worker;
 
 pub(crate) struct Witness {
     pub(crate) plan: Plan,
     pub(crate) events: Vec<Event>,
     pub(crate) checkers: Checkers,
+    /// Workers and partitions that are taken up from the log alone.
+    pub(crate) from_log: BTreeSet<(usize, i32)>,
+    /// Each worker's last cut.
+    cuts: BTreeMap<usize, Vec<CutPart>>,
+    tokens: u64,
+    news_heard: usize,
 }
 
 impl Witness {
-    pub(crate) fn new(plan: Plan, input: &Input) -> Self {
-        let checkers = Checkers::new(&plan, input);
-        Self { plan, events: Vec::new(), checkers }
+    pub(crate) fn new(plan: Plan, input: &Input, mutation: Option<Mutation>) -> Self {
+        let compares_cuts = mutation.is_none_or(Mutation::compares_cuts);
+        let checkers = Checkers::new(&plan, input, compares_cuts);
+        Self {
+            plan,
+            events: Vec::new(),
+            checkers,
+            from_log: BTreeSet::new(),
+            cuts: BTreeMap::new(),
+            tokens: 0,
+            news_heard: 0,
+        }
+    }
+
+    /// A number that no other assignment has.
+    pub(crate) fn next_token(&mut self) -> u64 {
+        self.tokens += 1;
+        self.tokens
     }
 
     /// Something happened to a worker, and these traces were judged because of it.
     pub(crate) fn see(
         &mut self,
-        worker: usize,
+        worker: &mut Worker,
         what: What,
         judged: Vec<Judgement>,
-        shard: &mut Shard,
         broker: &Broker,
     ) -> Result<(), Violation> {
+        self.hear(broker)?;
+        if let What::Cut(parts) = &what {
+            self.cuts.insert(worker.id, parts.clone());
+        }
         let view = View {
-            worker,
-            gauges: shard.gauges(),
-            progress: shard.progress().collect(),
-            stats: shard.stats(),
+            worker: worker.id,
+            gauges: worker.shard.gauges(),
+            progress: worker.shard.progress().collect(),
+            stats: worker.shard.stats(),
+            limits: &worker.settings.told,
+            all_policies: worker.settings.all_policies,
             plan: &self.plan,
             broker,
         };
-        let time = broker.wall - BEGIN;
+        let (time, worker) = (broker.wall - BEGIN, worker.id);
         self.events.push(Event { time, worker, what });
         let first = self.events.len();
         let judged = judged.into_iter().map(|one| Event { time, worker, what: What::Judged(one) });
@@ -54,6 +84,58 @@ impl Witness {
             self.checkers.crashed(worker);
         }
         self.events.push(Event { time: broker.wall - BEGIN, worker, what });
+    }
+
+    /// What became of transactions meanwhile.
+    pub(crate) fn hear(&mut self, broker: &Broker) -> Result<(), Violation> {
+        while let Some(news) = broker.news.get(self.news_heard) {
+            self.news_heard += 1;
+            match news {
+                News::Accepted(accepted) => self.checkers.accepted(accepted)?,
+                News::Committed(place) => self.committed(*place, broker)?,
+                News::Aborted(place) => {
+                    let what = What::Aborted { timed_out: false };
+                    self.note(broker.transactions[*place].worker, what, broker);
+                }
+                News::TimedOut(place) => {
+                    let what = What::Aborted { timed_out: true };
+                    self.note(broker.transactions[*place].worker, what, broker);
+                }
+                News::Marked(place, topic) => {
+                    let what = What::Marked(name(*topic));
+                    self.note(broker.transactions[*place].worker, what, broker);
+                }
+                News::Plain(offsets) => self.checkers.plain(offsets, broker)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn committed(&mut self, place: usize, broker: &Broker) -> Result<(), Violation> {
+        let transaction = &broker.transactions[place];
+        let offsets: &BTreeMap<i32, Offset> = &transaction.offsets;
+        let mut commitment = Commitment {
+            worker: transaction.worker,
+            offsets,
+            batches: Vec::new(),
+            exports: Vec::new(),
+            letters: Vec::new(),
+        };
+        for (topic, offset) in &transaction.records {
+            match broker.logs[topic].at(*offset) {
+                Some(Value::Export { key, value }) => commitment.exports.push((*key, value)),
+                Some(Value::Letter { partition, offset }) => {
+                    commitment.letters.push((*partition, *offset));
+                }
+                Some(Value::Batch(batch)) => commitment.batches.push(batch),
+                None => {}
+            }
+        }
+        let cut = self.cuts.get(&transaction.worker).map_or(&[][..], Vec::as_slice);
+        let claimed = cut.iter().filter(|part| offsets.contains_key(&part.partition));
+        let claimed: Vec<CutPart> = claimed.cloned().collect();
+        self.note(transaction.worker, What::Committed(claimed.clone()), broker);
+        self.checkers.committed(&commitment, &claimed, &self.plan, broker)
     }
 
     /// An epoch's parts in the words of the log.
@@ -70,16 +152,58 @@ impl Witness {
                 exports.push((trace, spans, export.late));
             }
             exports.sort();
+            let entries = part.entries.iter().map(|entry| {
+                let late = entry.kind != EntryKind::Decide;
+                Ok(CutEntry { known: known_of(entry, input)?, late })
+            });
+            let mut entries = entries.collect::<Result<Vec<_>, Violation>>()?;
+            entries.sort_by_key(|entry| entry.known.trace);
             Ok(CutPart {
                 partition: part.partition,
                 commit_offset: part.commit_offset,
                 next_offset: part.next_offset,
                 commit_stream_time: part.commit_stream_time,
+                next_stream_time: part.next_stream_time,
+                sequence: part.checkpoint.sequence,
+                has_batch: part.has_batch,
+                entries,
                 exports,
                 dead_letters: part.dead_letters.iter().map(|letter| letter.offset).collect(),
             })
         };
         parts.into_iter().map(told).collect()
+    }
+
+    /// What is taken up, in the words of the log: of each trace the newest entry, if it is of use.
+    pub(crate) fn taken(
+        &self,
+        (worker, partition, token): (usize, i32, u64),
+        restored: &Restored,
+        input: &Input,
+    ) -> Result<Taken, Violation> {
+        let mut newest: BTreeMap<usize, (u64, Known)> = BTreeMap::new();
+        for one in &restored.decisions {
+            let known = known_of(&one.entry, input)?;
+            let trace = known.trace;
+            if newest.get(&trace).is_none_or(|(sequence, _)| *sequence <= one.sequence) {
+                newest.insert(trace, (one.sequence, known));
+            }
+        }
+        let is_live = |known: &Known| {
+            let is_remembered = restored.read_stream_time.is_none_or(|now| known.expiry > now);
+            is_remembered || known.through > restored.offset
+        };
+        Ok(Taken {
+            partition,
+            token,
+            offset: restored.offset,
+            stream_time: restored.stream_time,
+            read_to: restored.read_to,
+            read_stream_time: restored.read_stream_time,
+            sequence: restored.checkpoint.sequence,
+            from_log: self.from_log.contains(&(worker, partition)),
+            known: newest.into_values().map(|(_, known)| known).filter(is_live).collect(),
+        })
     }
 
     /// A judged trace in the words of the log.
@@ -98,7 +222,25 @@ impl Witness {
     }
 }
 
-fn known(id: TraceId, input: &Input) -> Result<usize, Violation> {
+fn name(topic: Topic) -> String {
+    match topic {
+        Topic::Exports(partition) => format!("exports {partition}"),
+        Topic::Decisions(partition) => format!("decisions {partition}"),
+        Topic::Letters => "dead letters".to_owned(),
+        Topic::Offsets => "offsets".to_owned(),
+    }
+}
+
+fn known_of(entry: &Entry, input: &Input) -> Result<Known, Violation> {
+    Ok(Known {
+        trace: known(entry.trace_id, input)?,
+        verdict: entry.decision.verdict,
+        through: entry.through,
+        expiry: entry.expiry,
+    })
+}
+
+pub(crate) fn known(id: TraceId, input: &Input) -> Result<usize, Violation> {
     input.trace(id).ok_or_else(|| intact(format!("trace {id} is not in the input")))
 }
 

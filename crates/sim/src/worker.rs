@@ -1,49 +1,60 @@
-//! A worker: a process with a shard in it. One micro-step at a time, so that a crash or a stall
-//! falls between any two.
+//! A worker: a process with a consumer, a producer and a shard in it. One micro-step at a time, so
+//! that a crash, a stall or a loss falls between any two.
+
+mod epoch;
+mod rebalance;
+mod restore;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tailsift_otlp::Scanner;
 use tailsift_policy::PolicySet;
-use tailsift_sampler::{DeadLetter, Epoch, Limits, RecordAt, Restored, Shard};
+use tailsift_sampler::{DeadLetter, Limits, RecordAt, Shard};
 use tailsift_trace::Millis;
 
-use crate::broker::Broker;
-use crate::event::{Violation, What};
+use crate::broker::{Broker, Session};
+use crate::client::Client;
+use crate::event::{Call, Reply, Violation, What};
 use crate::fault::Mutation;
 use crate::input::Record;
 use crate::plan::Pace;
 use crate::random::Random;
 use crate::witness::Witness;
+use crate::worker::epoch::Shipment;
+use crate::worker::rebalance::Serving;
+use crate::worker::restore::Stage;
 
 pub(crate) struct Worker {
+    /// Another one for each process.
     pub(crate) id: usize,
+    /// Which of the group's places it fills.
+    pub(crate) slot: usize,
     pub(crate) shard: Shard,
     pub(crate) stalled_until: Millis,
+    pub(crate) client: Client,
+    pub(crate) settings: WorkerSettings,
     scanner: Scanner,
     held: BTreeMap<i32, Held>,
-    in_flight: Option<InFlight>,
+    session: Option<Session>,
+    serving: Option<Serving>,
+    shipment: Option<Shipment>,
     last_cut: Millis,
-    epoch: Millis,
-    pace: Pace,
     idle_query: Option<IdleQuery>,
     /// Some partition was given up.
     gave_up: bool,
-    mutation: Option<Mutation>,
 }
 
 /// A partition as its owner sees it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Held {
     token: u64,
     position: i64,
-}
-
-struct InFlight {
-    epoch: Epoch,
-    /// The broker has taken it; the worker does not know yet.
-    taken: bool,
+    stage: Stage,
+    /// Letters of records that were replayed: only a broken worker writes them again.
+    replayed_letters: Vec<DeadLetter>,
+    /// The first watermark that was cut: only a broken worker keeps to it.
+    first_watermark: Option<i64>,
 }
 
 struct IdleQuery {
@@ -53,47 +64,68 @@ struct IdleQuery {
     end_offset: i64,
 }
 
-/// What all workers of a world have in common.
+/// How a process is set up.
+#[derive(Debug, Clone)]
 pub(crate) struct WorkerSettings {
     pub(crate) policies: Arc<PolicySet>,
+    /// What the shard is given.
     pub(crate) limits: Limits,
+    /// What it should be given.
+    pub(crate) told: Limits,
+    /// It knows all policies, not just the first two.
+    pub(crate) all_policies: bool,
     pub(crate) epoch: Millis,
     pub(crate) pace: Pace,
+    pub(crate) slice_entries: usize,
+    pub(crate) message_bytes_max: usize,
+    pub(crate) static_members: bool,
+    pub(crate) config: u64,
     pub(crate) mutation: Option<Mutation>,
 }
 
 impl Worker {
-    pub(crate) fn new(id: usize, settings: &WorkerSettings, wall: Millis) -> Self {
+    pub(crate) fn new(id: usize, slot: usize, settings: WorkerSettings, wall: Millis) -> Self {
         let scanner = Scanner::new(settings.policies.interest().clone());
         let mut shard = Shard::new(Arc::clone(&settings.policies), settings.limits.clone());
         shard.report_judged(true);
         Self {
             id,
+            slot,
             shard,
             stalled_until: wall,
+            client: Client::new(slot),
+            settings,
             scanner,
             held: BTreeMap::new(),
-            in_flight: None,
+            session: None,
+            serving: None,
+            shipment: None,
             last_cut: wall,
-            epoch: settings.epoch,
-            pace: settings.pace,
             idle_query: None,
             gave_up: false,
-            mutation: settings.mutation,
         }
     }
 
     /// True if nothing is left to do as long as nothing new comes.
     pub(crate) fn is_settled(&self, broker: &Broker) -> bool {
-        let at_end = |(partition, held): (&i32, &Held)| {
-            broker.read(*partition, held.position).is_none()
-                && broker.owner(*partition).is_some_and(|owner| owner.token == held.token)
+        let at_end = |(partition, held): (&i32, &Held)| match held.stage {
+            Stage::Reading => broker.read(*partition, held.position).is_none(),
+            Stage::Refused => true,
+            Stage::Fetching | Stage::Recovering(_) | Stage::Waiting(_) => false,
         };
-        self.shard.is_settled() && self.in_flight.is_none() && self.held.iter().all(at_end)
+        self.client.callbacks.is_empty()
+            && self.serving.is_none()
+            && self.shard.is_settled()
+            && self.shipment.is_none()
+            && self.held.iter().all(at_end)
     }
 
     pub(crate) fn holds(&self, partition: i32) -> bool {
         self.held.contains_key(&partition)
+    }
+
+    fn is_mutated(&self, by: Mutation) -> bool {
+        self.settings.mutation == Some(by)
     }
 
     /// Does one thing, whichever is due.
@@ -103,159 +135,59 @@ impl Worker {
         broker: &mut Broker,
         witness: &mut Witness,
     ) -> Result<(), Violation> {
-        if random.chance(self.pace.serve) && self.serve_group(random, broker, witness)? {
+        self.client.step(&mut broker.group);
+        let pace = self.settings.pace;
+        if self.session.is_none() && (!self.held.is_empty() || self.shipment.is_some()) {
+            return self.init_producer(broker, witness);
+        }
+        if self.serving.is_some() {
+            return self.serve_on(random, broker, witness);
+        }
+        if !self.client.callbacks.is_empty() && random.chance(pace.serve) {
+            self.serve(random);
             return Ok(());
         }
-        let due = broker.wall >= self.last_cut + self.epoch || self.shard.wants_epoch();
-        match &self.in_flight {
-            Some(in_flight) if random.chance(self.pace.commit) => {
-                if in_flight.taken {
-                    return self.acknowledge(broker, witness);
-                }
-                return self.commit(broker, witness);
-            }
-            None if due && self.mutation != Some(Mutation::NeverCommit) => {
-                self.last_cut = broker.wall;
-                if self.cut(broker, witness)? {
-                    return Ok(());
-                }
-            }
-            Some(_) | None => {}
-        }
-        if self.shard.is_congested() && self.mutation != Some(Mutation::IgnoreCongestion) {
+        if random.chance(200) && self.restore(random, broker, witness)? {
             return Ok(());
         }
-        let lies = self.mutation == Some(Mutation::FalseIdleProof) && random.chance(200);
+        let due = broker.wall >= self.last_cut + self.settings.epoch || self.shard.wants_epoch();
+        if self.shipment.is_some() {
+            if random.chance(pace.commit) {
+                return self.advance(random, broker, witness);
+            }
+        } else if due && !self.is_mutated(Mutation::NeverCommit) {
+            self.last_cut = broker.wall;
+            if self.cut(broker, witness)? {
+                return Ok(());
+            }
+        }
+        if self.shard.is_congested() && !self.is_mutated(Mutation::IgnoreCongestion) {
+            return Ok(());
+        }
+        let lies = self.is_mutated(Mutation::FalseIdleProof) && random.chance(200);
         if lies || !self.poll(random, broker, witness)? {
             self.prove_idle(random, broker, witness)?;
         }
         Ok(())
     }
 
-    /// Learns what the group decided, one partition at a time; false if there is nothing new.
-    fn serve_group(
+    /// Never before the first partition is given: a process that the group does not want must not
+    /// fence another.
+    fn init_producer(
         &mut self,
-        random: &mut Random,
         broker: &mut Broker,
         witness: &mut Witness,
-    ) -> Result<bool, Violation> {
-        for partition in broker.partitions() {
-            let ours = broker.owner(partition).filter(|owner| owner.worker == self.id);
-            match (self.held.get(&partition).copied(), ours) {
-                (Some(held), owner) if owner.is_none_or(|owner| owner.token != held.token) => {
-                    self.give_up(partition, true, broker, witness)?;
-                    return Ok(true);
-                }
-                (Some(_), Some(_)) if broker.is_leaving(partition) => {
-                    // Over its budget a worker leaves the last epoch to the next owner.
-                    if random.chance(700) {
-                        self.finish(broker, witness)?;
-                    }
-                    self.give_up(partition, false, broker, witness)?;
-                    broker.release(partition);
-                    return Ok(true);
-                }
-                (None, Some(owner)) => {
-                    let mut from = broker.start(partition);
-                    let skips = self.mutation == Some(Mutation::StartAtEnd);
-                    if skips && broker.committed(partition).is_some() {
-                        from.offset = broker.end_offset(partition);
-                    }
-                    let Restored { offset, stream_time, .. } = from;
-                    self.held.insert(partition, Held { token: owner.token, position: offset });
-                    self.shard.handle_assigned(partition, from);
-                    let what = What::Assigned { partition, offset, stream_time };
-                    self.tell(what, broker, witness)?;
-                    return Ok(true);
-                }
-                (Some(_) | None, Some(_) | None) => {}
-            }
-        }
-        Ok(false)
-    }
-
-    fn give_up(
-        &mut self,
-        partition: i32,
-        lost: bool,
-        broker: &Broker,
-        witness: &mut Witness,
     ) -> Result<(), Violation> {
-        self.idle_query = None;
-        self.gave_up = true;
-        self.held.remove(&partition);
-        self.shard.handle_revoked(&[partition]);
-        self.tell(What::Revoked { partition, lost }, broker, witness)
-    }
-
-    /// Before a partition is let go: the epoch in flight, and one more.
-    fn finish(&mut self, broker: &mut Broker, witness: &mut Witness) -> Result<(), Violation> {
-        for _ in 0..2 {
-            if self.in_flight.as_ref().is_some_and(|in_flight| !in_flight.taken) {
-                self.commit(broker, witness)?;
+        // A process without a name of its own has a random id, not to be in anybody's way.
+        let id = if self.settings.static_members { self.slot } else { self.id };
+        let reply = match broker.init_producer(id) {
+            Ok(session) => {
+                self.session = Some(session);
+                Reply::Done
             }
-            if self.in_flight.as_ref().is_some_and(|in_flight| in_flight.taken) {
-                self.acknowledge(broker, witness)?;
-            }
-            if self.in_flight.is_none() && self.mutation != Some(Mutation::NeverCommit) {
-                self.cut(broker, witness)?;
-            }
-        }
-        if self.in_flight.is_some() {
-            self.commit(broker, witness)?;
-        }
-        Ok(())
-    }
-
-    fn cut(&mut self, broker: &Broker, witness: &mut Witness) -> Result<bool, Violation> {
-        let Some(mut epoch) = self.shard.poll_epoch() else { return Ok(false) };
-        for part in &mut epoch.parts {
-            match self.mutation {
-                Some(Mutation::CommitNextOffset) => part.commit_offset = part.next_offset,
-                Some(Mutation::CommitNextClock) => part.commit_stream_time = part.next_stream_time,
-                Some(Mutation::LoseLateSpans) => part.exports.retain(|export| !export.late),
-                Some(_) | None => {}
-            }
-        }
-        let what = What::Cut(witness.parts(&epoch.parts, &broker.input)?);
-        self.in_flight = Some(InFlight { epoch, taken: false });
-        self.tell(what, broker, witness)?;
-        Ok(true)
-    }
-
-    fn commit(&mut self, broker: &mut Broker, witness: &mut Witness) -> Result<(), Violation> {
-        let Some(in_flight) = &mut self.in_flight else { return Ok(()) };
-        let held = |partition: i32| self.held.get(&partition).map(|held| held.token);
-        let parts: Vec<_> = in_flight
-            .epoch
-            .parts
-            .iter()
-            .filter(|part| self.shard.holds(part.partition, part.assignment))
-            .filter_map(|part| held(part.partition).map(|token| (part, token)))
-            .collect();
-        if parts.is_empty() {
-            self.in_flight = None;
-            self.shard.handle_discarded();
-            return self.tell(What::Discarded, broker, witness);
-        }
-        let what = match broker.commit(&parts) {
-            Ok(()) => {
-                let told = witness.parts(parts.iter().map(|(part, _)| *part), &broker.input)?;
-                in_flight.taken = true;
-                What::Committed(told)
-            }
-            Err(refused) => What::Refused(refused),
+            Err(_) => return Ok(()),
         };
-        self.tell(what, broker, witness)
-    }
-
-    fn acknowledge(&mut self, broker: &Broker, witness: &mut Witness) -> Result<(), Violation> {
-        let Some(mut in_flight) = self.in_flight.take() else { return Ok(()) };
-        for part in &mut in_flight.epoch.parts {
-            part.batch_offset = Some(part.checkpoint.sequence as i64);
-        }
-        self.shard.handle_committed(&in_flight.epoch);
-        self.tell(What::Acknowledged, broker, witness)
+        self.tell(What::Call { call: Call::Init, reply }, broker, witness)
     }
 
     /// Hands in a record; false if there is none.
@@ -265,13 +197,13 @@ impl Worker {
         broker: &Broker,
         witness: &mut Witness,
     ) -> Result<bool, Violation> {
-        let ready: Vec<(i32, Record)> = self
-            .held
-            .iter()
-            .filter_map(|(partition, held)| {
+        let next = |(partition, held): (&i32, &Held)| match held.stage {
+            Stage::Reading => {
                 broker.read(*partition, held.position).map(|record| (*partition, record.clone()))
-            })
-            .collect();
+            }
+            Stage::Fetching | Stage::Recovering(_) | Stage::Waiting(_) | Stage::Refused => None,
+        };
+        let ready: Vec<(i32, Record)> = self.held.iter().filter_map(next).collect();
         if ready.is_empty() {
             return Ok(false);
         }
@@ -281,7 +213,7 @@ impl Worker {
     }
 
     /// Hands in one record.
-    pub(crate) fn hand_in(
+    fn hand_in(
         &mut self,
         partition: i32,
         record: &Record,
@@ -291,12 +223,12 @@ impl Worker {
         if let Some(held) = self.held.get_mut(&partition) {
             held.position = record.offset + 1;
         }
-        if self.mutation == Some(Mutation::SkipRecord) && record.offset % 16 == 7 {
+        if self.is_mutated(Mutation::SkipRecord) && record.offset % 16 == 7 {
             return Ok(());
         }
         self.apply(partition, record, broker);
         let again = record.offset + 1;
-        if self.mutation == Some(Mutation::RepeatRecord) && broker.is_gap(partition, again) {
+        if self.is_mutated(Mutation::RepeatRecord) && broker.is_gap(partition, again) {
             self.apply(partition, &Record { offset: again, ..record.clone() }, broker);
         }
         let (offset, stamp, spans) = (record.offset, record.time, record.spans.clone());
@@ -304,7 +236,7 @@ impl Worker {
     }
 
     fn apply(&mut self, partition: i32, record: &Record, broker: &Broker) {
-        let ahead = if self.mutation == Some(Mutation::WallAhead) { 30_000 } else { 0 };
+        let ahead = if self.is_mutated(Mutation::WallAhead) { 30_000 } else { 0 };
         let at = RecordAt {
             partition,
             offset: record.offset,
@@ -316,7 +248,7 @@ impl Worker {
         match self.scanner.scan(&record.value) {
             Ok(batch) => {
                 self.shard.handle_record(&at, &batch);
-                if self.mutation == Some(Mutation::ReadAfterRevoke) && self.gave_up {
+                if self.is_mutated(Mutation::ReadAfterRevoke) && self.gave_up {
                     self.shard.handle_record(&RecordAt { partition: -1, ..at }, &batch);
                 }
                 self.scanner.recycle(batch);
@@ -330,7 +262,13 @@ impl Worker {
                     value: Some(record.value.clone()),
                     headers: Box::default(),
                 };
-                let kept = self.mutation != Some(Mutation::DropDeadLetters);
+                if self.is_mutated(Mutation::LettersInReplay)
+                    && self.shard.records_to_replay() > 0
+                    && let Some(held) = self.held.get_mut(&partition)
+                {
+                    held.replayed_letters.push(letter.clone());
+                }
+                let kept = !self.is_mutated(Mutation::DropDeadLetters);
                 self.shard.handle_poison(&at, kept.then_some(letter));
             }
         }
@@ -353,12 +291,14 @@ impl Worker {
             let what = What::Idle { partition, end_offset, asked_at };
             return self.tell(what, broker, witness);
         }
-        let held: Vec<_> = self.held.iter().map(|(p, held)| (*p, held.position)).collect();
-        if held.is_empty() || !random.chance(self.pace.ask) {
+        let reads = |held: &Held| matches!(held.stage, Stage::Reading);
+        let held = self.held.iter().filter(|(_, held)| reads(held));
+        let held: Vec<_> = held.map(|(p, held)| (*p, held.position)).collect();
+        if held.is_empty() || !random.chance(self.settings.pace.ask) {
             return Ok(());
         }
         let (partition, position) = held[random.below(held.len())];
-        let lie = self.mutation == Some(Mutation::FalseIdleProof);
+        let lie = self.is_mutated(Mutation::FalseIdleProof);
         let end_offset = if lie { 0 } else { broker.end_offset(partition) };
         let asked_at = broker.wall;
         self.idle_query = Some(IdleQuery { partition, position, asked_at, end_offset });
@@ -377,6 +317,6 @@ impl Worker {
             judged.push(witness.judgement(&one, &broker.input)?);
         }
         judged.sort_by_key(|judgement| (judgement.partition, judgement.trace));
-        witness.see(self.id, what, judged, &mut self.shard, broker)
+        witness.see(self, what, judged, broker)
     }
 }

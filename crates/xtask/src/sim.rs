@@ -2,19 +2,27 @@
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use tailsift_sim::{Outcome, Plan, Timeline, run};
 
+/// How often a soak says how far it has come.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+
 /// Runs the sampler in a seeded world of crashes, rebalances and late spans, and shows what happened
 #[derive(Debug, Args)]
 pub(crate) struct Sim {
-    /// The world's seed
-    #[arg(long, default_value_t = 1)]
-    seed: u64,
+    /// The world's seed, or the first one's; one is drawn for a soak if none is given
+    #[arg(long)]
+    seed: Option<u64>,
     /// Run so many worlds from that seed on, and show only one that breaks an invariant
     #[arg(long, value_name = "K")]
     seeds: Option<u64>,
+    /// Run fresh worlds for so long (90s, 30m, 8h), show the seeds of those that break an invariant,
+    /// and go on
+    #[arg(long, value_name = "DURATION", value_parser = duration, conflicts_with = "seeds")]
+    soak: Option<Duration>,
     /// Leave out all that makes a partition be read twice
     #[arg(long)]
     no_crashes: bool,
@@ -23,36 +31,78 @@ pub(crate) struct Sim {
 impl Sim {
     /// So many worlds from a seed on.
     pub(crate) fn worlds(seed: u64, seeds: u64) -> Self {
-        Self { seed, seeds: Some(seeds), no_crashes: false }
+        Self { seed: Some(seed), seeds: Some(seeds), soak: None, no_crashes: false }
     }
 
     pub(crate) fn run(&self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        if let Some(soak) = self.soak {
+            return self.soak(soak, out);
+        }
+        let seed = self.seed.unwrap_or(1);
         let Some(seeds) = self.seeds else {
-            let outcome = self.world(self.seed);
+            let outcome = self.world(seed);
             show(&outcome, out)?;
             return Ok(exit_code(&outcome));
         };
-        let (mut events, mut judged) = (0, 0);
-        for seed in self.seed..self.seed.saturating_add(seeds) {
+        let (mut steps, mut judged) = (0, 0);
+        for seed in seed..seed.saturating_add(seeds) {
             let outcome = self.world(seed);
             if outcome.violation.is_some() {
                 show(&outcome, out)?;
                 return Ok(ExitCode::FAILURE);
             }
-            events += outcome.events.len();
+            steps += outcome.steps;
             judged += outcome.traces_judged();
         }
         writeln!(
             out,
-            "{seeds} worlds, {events} events, {judged} traces judged: all invariants held"
+            "{seeds} worlds, {steps} steps, {judged} traces judged: all invariants held"
         )?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// Runs one world after the other until the time is up.
+    fn soak(&self, soak: Duration, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        let drawn = || std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0) >> 32;
+        let first = self.seed.unwrap_or_else(drawn);
+        writeln!(out, "worlds from seed {first} on, for {soak:?}")?;
+        let (began, mut told) = (Instant::now(), Duration::ZERO);
+        let (mut seed, mut steps, mut broken) = (first, 0, 0);
+        while began.elapsed() < soak {
+            let outcome = self.world(seed);
+            steps += outcome.steps;
+            if let Some(violation) = &outcome.violation {
+                broken += 1;
+                writeln!(out, "seed {seed}: {violation}")?;
+            }
+            seed += 1;
+            if began.elapsed() >= told + TOLD_EVERY {
+                told = began.elapsed();
+                writeln!(out, "{} worlds, {steps} steps, {broken} broken", seed - first)?;
+            }
+        }
+        writeln!(out, "{} worlds, {steps} steps, {broken} broken: the end", seed - first)?;
+        Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
     fn world(&self, seed: u64) -> Outcome {
         let plan = Plan::new(seed);
         run(&if self.no_crashes { plan.without_crashes() } else { plan })
     }
+}
+
+/// A number and its unit: `90s`, `30m`, `8h`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let unit = text.chars().last().unwrap_or(' ');
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        other => return Err(format!("expected a number and s, m or h, got {other:?} at its end")),
+    };
+    let number = text.trim_end_matches(unit).parse::<u32>();
+    let number = number.map_err(|error| format!("expected a number before {unit}: {error}"))?;
+    Ok(Duration::from_secs(u64::from(number) * seconds))
 }
 
 fn show(outcome: &Outcome, out: &mut dyn Write) -> std::io::Result<()> {

@@ -8,22 +8,24 @@ use tailsift_trace::Millis;
 
 use crate::checker::View;
 use crate::checker::stream_time::{Filing, Filings, StreamTime};
-use crate::event::{Event, Judgement, What};
+use crate::event::{CutEntry, CutPart, Event, Judgement, Known, Taken, What};
 
 #[derive(Debug, Default)]
 pub(crate) struct Book {
     /// By worker and partition.
     assignments: BTreeMap<(usize, i32), Assignment>,
-    /// How often each partition was assigned.
-    times_assigned: BTreeMap<i32, usize>,
     /// By worker, as it counted last.
     traces_opened: BTreeMap<usize, u64>,
+    /// By worker: spans that were handed in though a verdict covers them.
+    spans_covered: BTreeMap<usize, u64>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Assignment {
     pub(crate) next_offset: i64,
     pub(crate) clock: StreamTime,
+    /// Until all that the last owner had read is read again.
+    pub(crate) replay: Option<Replay>,
     /// Traces that wait from their arrival on, and from their root's.
     by_arrival: Filings,
     by_root: Filings,
@@ -40,8 +42,16 @@ pub(crate) struct Assignment {
     pub(crate) blurred: bool,
 }
 
+/// How far records are read for the second time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Replay {
+    pub(crate) to: i64,
+    /// Stream time there: the clock goes no further before.
+    pub(crate) stream_time: Option<Millis>,
+}
+
 /// A trace from its first span to the end of its remembered verdict.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Life {
     pub(crate) first_offset: i64,
     /// Stream time just before its first record.
@@ -55,11 +65,18 @@ pub(crate) struct Life {
     pub(crate) decided: Option<Decided>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Decided {
-    verdict: Verdict,
-    expiry: Millis,
+    pub(crate) verdict: Verdict,
+    pub(crate) expiry: Millis,
+    /// Offsets below are covered.
+    pub(crate) through: i64,
+    /// The next cut has to write it down: as a verdict, or as one that was late spans' too.
+    pub(crate) unlogged: Option<Late>,
 }
+
+/// Whether what is written down is news of late spans.
+pub(crate) type Late = bool;
 
 impl Assignment {
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (&usize, &Life)> {
@@ -89,13 +106,14 @@ impl Book {
         ours.map(|((_, partition), assignment)| (*partition, assignment))
     }
 
-    pub(crate) fn times_assigned(&self, partition: i32) -> usize {
-        self.times_assigned.get(&partition).copied().unwrap_or(0)
-    }
-
     pub(crate) fn crashed(&mut self, worker: usize) {
         self.assignments.retain(|(held_by, _), _| *held_by != worker);
         self.traces_opened.remove(&worker);
+        self.spans_covered.remove(&worker);
+    }
+
+    pub(crate) fn spans_covered(&self, worker: usize) -> u64 {
+        self.spans_covered.get(&worker).copied().unwrap_or(0)
     }
 
     /// Enters what happened.
@@ -104,36 +122,26 @@ impl Book {
         let before = self.traces_opened.insert(event.worker, view.stats.traces_opened);
         let opened = view.stats.traces_opened - before.unwrap_or(0);
         match &event.what {
-            What::Assigned { partition, offset, stream_time } => {
-                *self.times_assigned.entry(*partition).or_default() += 1;
-                let clock = StreamTime::new(*stream_time, view.plan.limits.decision_wait);
-                self.assignments.insert(key(partition), Assignment::new(*offset, clock));
+            What::Assigned(taken) => {
+                self.assignments.insert(key(&taken.partition), Assignment::new(taken, view));
             }
             What::Revoked { partition, .. } => {
                 self.assignments.remove(&key(partition));
             }
             What::Record { partition, offset, stamp, spans } => {
                 if let Some(assignment) = self.assignments.get_mut(&key(partition)) {
-                    assignment.begin();
-                    assignment.next_offset = offset + 1;
-                    let before = assignment.clock.now();
-                    assignment.clock.see(*stamp, view.broker.wall);
-                    // Nobody waits for a producer that is ahead of the wall.
-                    let stamp = stamp.map(|stamp| stamp.min(view.broker.wall));
-                    let come = Come { offset: *offset, stamp, before };
-                    match spans {
-                        Some(spans) => assignment.add(&come, spans, opened, view),
-                        None => assignment.owed_letters.push(*offset),
-                    }
-                    assignment.settle();
+                    let covered =
+                        assignment.read((*offset, *stamp), spans.as_deref(), opened, view);
+                    *self.spans_covered.entry(event.worker).or_default() += covered;
                 }
             }
             What::Idle { partition, end_offset, asked_at } => {
                 if let Some(assignment) = self.assignments.get_mut(&key(partition))
                     && assignment.next_offset >= *end_offset
+                    && assignment.replay.is_none()
                 {
                     assignment.begin();
-                    assignment.clock.prove(*asked_at - view.plan.limits.idle_grace);
+                    assignment.clock.prove(*asked_at - view.limits.idle_grace);
                     assignment.settle();
                 }
             }
@@ -145,18 +153,29 @@ impl Book {
             What::Cut(parts) => {
                 for part in parts {
                     if let Some(assignment) = self.assignments.get_mut(&key(&part.partition)) {
-                        assignment.owed.clear();
-                        assignment.owed_letters.clear();
+                        assignment.cut(part);
                     }
                 }
             }
-            What::Committed(_)
-            | What::Refused(_)
+            What::Given { .. }
+            | What::Fetched { .. }
+            | What::RestoreRefused { .. }
+            | What::Call { .. }
+            | What::Resolved { .. }
+            | What::Committed(_)
+            | What::Aborted { .. }
+            | What::Marked(_)
             | What::Discarded
             | What::Acknowledged
             | What::Crashed
             | What::Stalled
-            | What::Moving { .. } => {}
+            | What::Replaced
+            | What::Kicked
+            | What::Stirred
+            | What::Started { .. }
+            | What::OffsetsLost
+            | What::Grown(_)
+            | What::Trimmed { .. } => {}
         }
     }
 }
@@ -170,27 +189,99 @@ struct Come {
 }
 
 impl Assignment {
-    fn new(next_offset: i64, clock: StreamTime) -> Self {
-        Self {
-            next_offset,
+    fn new(taken: &Taken, view: &View<'_>) -> Self {
+        let clock = StreamTime::new(taken.stream_time, view.limits.decision_wait);
+        let replay = Replay { to: taken.read_to, stream_time: taken.read_stream_time };
+        let life = |known: &Known| {
+            let Known { trace, verdict, through, expiry } = *known;
+            let decided = Some(Decided { verdict, expiry, through, unlogged: None });
+            (trace, Life { decided, ..Life::default() })
+        };
+        let mut assignment = Self {
+            next_offset: taken.offset,
             clock,
+            replay: Some(replay),
             by_arrival: Filings::default(),
             by_root: Filings::default(),
             short_of_memory: false,
-            lives: BTreeMap::new(),
+            lives: taken.known.iter().map(life).collect(),
             owed: Vec::new(),
             owed_letters: Vec::new(),
             blurred: false,
+        };
+        assignment.catch_up();
+        assignment
+    }
+
+    /// Enters a record; returns how many of its spans a verdict covers.
+    fn read(
+        &mut self,
+        (offset, stamp): (i64, Option<Millis>),
+        spans: Option<&[usize]>,
+        opened: u64,
+        view: &View<'_>,
+    ) -> u64 {
+        self.begin();
+        self.next_offset = offset + 1;
+        let mut covered = 0;
+        let before = self.clock.now();
+        // A stamp ahead of the wall was taken for less when it was first read.
+        let wall = view.broker.wall;
+        let ceiling = self.replay.and_then(|replay| replay.stream_time);
+        self.clock.see(stamp, ceiling.map_or(wall, |ceiling| ceiling.min(wall)));
+        // Nobody waits for a producer that is ahead of the wall.
+        let come = Come { offset, stamp: stamp.map(|stamp| stamp.min(wall)), before };
+        match spans {
+            Some(spans) => covered = self.add(&come, spans, opened, view),
+            None if self.replay.is_none_or(|replay| offset >= replay.to) => {
+                self.owed_letters.push(offset);
+            }
+            None => {}
+        }
+        self.settle();
+        self.catch_up();
+        self.settle();
+        covered
+    }
+
+    fn catch_up(&mut self) {
+        let next_offset = self.next_offset;
+        if let Some(replay) = self.replay.take_if(|replay| next_offset >= replay.to)
+            && let Some(then) = replay.stream_time
+        {
+            self.clock.catch_up(then);
         }
     }
 
+    fn cut(&mut self, part: &CutPart) {
+        self.owed.clear();
+        self.owed_letters.clear();
+        for decided in self.lives.values_mut().filter_map(|life| life.decided.as_mut()) {
+            if decided.unlogged.take().is_some() {
+                decided.through = part.next_offset;
+            }
+        }
+    }
+
+    /// What the next cut has to write down.
+    pub(crate) fn owed_entries(&self) -> Vec<CutEntry> {
+        let owed = |(trace, life): (&usize, &Life)| {
+            let Decided { verdict, expiry, unlogged, .. } = life.decided.clone()?;
+            let through = self.next_offset;
+            let known = Known { trace: *trace, verdict, through, expiry };
+            unlogged.map(|late| CutEntry { known, late })
+        };
+        self.lives.iter().filter_map(owed).collect()
+    }
+
     /// Adds a record's spans, each to its trace. `opened` traces came into being with it.
-    fn add(&mut self, come: &Come, spans: &[usize], opened: u64, view: &View<'_>) {
+    fn add(&mut self, come: &Come, spans: &[usize], opened: u64, view: &View<'_>) -> u64 {
+        let mut covered = 0;
         let mut by_trace: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for span in spans {
             by_trace.entry(view.broker.input.spans[*span].trace).or_default().push(*span);
         }
-        let now = self.clock.now().unwrap_or_default();
+        let now = self.clock.now().unwrap_or(view.broker.wall);
         let verdict_of = |trace| self.lives.get(trace).and_then(|life| life.decided.as_ref());
         let doubtful: Vec<usize> = by_trace
             .keys()
@@ -208,8 +299,10 @@ impl Assignment {
         for (trace, mut spans) in by_trace {
             spans.sort_unstable();
             match self.lives.get_mut(&trace).and_then(|life| life.decided.as_mut()) {
+                Some(decided) if come.offset < decided.through => covered += spans.len() as u64,
                 Some(decided) => {
-                    decided.expiry = decided.expiry.max(now + view.plan.limits.remember);
+                    decided.expiry = decided.expiry.max(now + view.limits.remember);
+                    decided.unlogged.get_or_insert(true);
                     if decided.verdict == Verdict::Keep {
                         self.owed.push((trace, spans, true));
                     }
@@ -217,6 +310,7 @@ impl Assignment {
                 None => self.grow(trace, come, spans, view),
             }
         }
+        covered
     }
 
     fn grow(&mut self, trace: usize, come: &Come, spans: Vec<usize>, view: &View<'_>) {
@@ -225,11 +319,7 @@ impl Assignment {
         let life = self.lives.entry(trace).or_insert(Life {
             first_offset: come.offset,
             before: come.before,
-            opened: None,
-            root: None,
-            has_root: false,
-            spans: Vec::new(),
-            decided: None,
+            ..Life::default()
         });
         let filing = || Filing { trace, first_offset: life.first_offset, stamp: come.stamp };
         if is_new {
@@ -272,9 +362,14 @@ impl Assignment {
 
     fn judged(&mut self, judgement: &Judgement, view: &View<'_>) {
         let Some(life) = self.lives.get_mut(&judgement.trace) else { return };
-        let expiry = judgement.at + view.plan.limits.remember;
+        let expiry = judgement.at + view.limits.remember;
         self.short_of_memory |= judgement.reason == CloseReason::MemoryLimit;
-        life.decided = Some(Decided { verdict: judgement.verdict, expiry });
+        life.decided = Some(Decided {
+            verdict: judgement.verdict,
+            expiry,
+            through: self.next_offset,
+            unlogged: Some(false),
+        });
         if judgement.verdict == Verdict::Keep {
             self.owed.push((judgement.trace, life.spans.clone(), false));
         }
@@ -289,6 +384,6 @@ fn life_of<'a>(lives: &'a mut BTreeMap<usize, Life>, filing: &Filing) -> Option<
 impl Decided {
     /// The shard is free to have forgotten it.
     fn may_be_forgotten(&self, now: Millis, view: &View<'_>) -> bool {
-        self.expiry <= now || view.plan.has_tight_limits()
+        self.unlogged.is_none() && (self.expiry <= now || view.plan.has_tight_memory())
     }
 }

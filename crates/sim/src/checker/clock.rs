@@ -1,5 +1,5 @@
-//! Stream time never goes back nor past the wall, goes on with a new owner from what was committed,
-//! is what its records and proofs make of it, and closes traces when their time is up: not before,
+//! Stream time never goes back nor past the wall, in a replay not past what it was when the last
+//! owner had read as far, is what its records and proofs make of it, and closes traces when their time is up: not before,
 //! not after.
 
 use std::collections::BTreeMap;
@@ -8,15 +8,13 @@ use tailsift_policy::CloseReason;
 use tailsift_trace::Millis;
 
 use crate::checker::View;
-use crate::checker::book::{Book, Life};
-use crate::event::{Judgement, Violation, What};
+use crate::checker::book::{Assignment, Book, Life};
+use crate::event::{Judgement, Taken, Violation, What};
 
 #[derive(Debug, Default)]
 pub(crate) struct Clocks {
     /// The clocks as they were last seen, by worker and partition.
     last: BTreeMap<(usize, i32), Option<Millis>>,
-    /// What was committed beside each partition's offset.
-    committed: BTreeMap<i32, Option<Millis>>,
 }
 
 impl Clocks {
@@ -30,19 +28,7 @@ impl Clocks {
         book: &Book,
         view: &View<'_>,
     ) -> Result<(), Violation> {
-        if let What::Committed(parts) = what {
-            let clocks = parts.iter().map(|part| (part.partition, part.commit_stream_time));
-            self.committed.extend(clocks);
-        }
-        if let What::Assigned { partition, stream_time, .. } = what {
-            let committed = self.committed.get(partition).copied().flatten();
-            if *stream_time != committed {
-                return clock(format!(
-                    "partition {partition} goes on at {stream_time:?}, {committed:?} was committed"
-                ));
-            }
-        }
-        if let What::Assigned { partition, .. } | What::Revoked { partition, .. } = what {
+        if let What::Assigned(Taken { partition, .. }) | What::Revoked { partition, .. } = what {
             self.last.remove(&(view.worker, *partition));
         }
         for progress in &view.progress {
@@ -54,6 +40,13 @@ impl Clocks {
             }
             if now.is_some_and(|now| now > view.broker.wall) {
                 return clock(format!("partition {partition}: {now:?}, ahead of the wall"));
+            }
+            let replay = book.assignment(view.worker, partition).and_then(|a| a.replay);
+            let ceiling = replay.and_then(|replay| replay.stream_time);
+            if ceiling.is_some_and(|ceiling| now > Some(ceiling)) {
+                return clock(format!(
+                    "partition {partition}: {now:?}, past {ceiling:?} in replay"
+                ));
             }
             let expected = book.assignment(view.worker, partition).and_then(|a| a.clock.now());
             if now != expected {
@@ -78,7 +71,7 @@ pub(crate) fn check_reason(
     let Some(life) = assignment.lives.get(trace) else { return Ok(()) };
     let now = assignment.clock.now();
     let is_due = |due: Option<Millis>| due.is_some() && due <= now;
-    let limits = &view.plan.limits;
+    let limits = view.limits;
     let bytes = || -> usize {
         life.spans.iter().map(|span| view.broker.input.spans[*span].encoded.len() + 100).sum()
     };
@@ -104,7 +97,9 @@ pub(crate) fn check_reason(
 
 /// No trace waits longer than it should.
 pub(crate) fn check_overdue(book: &Book, view: &View<'_>) -> Result<(), Violation> {
-    for (_, assignment) in book.of_worker(view.worker).filter(|(_, a)| !a.blurred) {
+    // In a replay nothing is judged, due or not.
+    let is_told = |a: &Assignment| !a.blurred && a.replay.is_none();
+    for (_, assignment) in book.of_worker(view.worker).filter(|(_, a)| is_told(a)) {
         let Some(now) = assignment.clock.now() else { continue };
         for (trace, life) in assignment.waiting() {
             let by_arrival = due_by_arrival(life, view);
@@ -112,7 +107,7 @@ pub(crate) fn check_overdue(book: &Book, view: &View<'_>) -> Result<(), Violatio
             if due.is_some_and(|due| due <= now) {
                 return clock(format!("trace {trace} was due at {due:?}, it is {now:?}"));
             }
-            if life.spans.len() >= view.plan.limits.spans_per_trace as usize {
+            if life.spans.len() >= view.limits.spans_per_trace as usize {
                 return clock(format!("trace {trace} waits with {} spans", life.spans.len()));
             }
         }
@@ -121,11 +116,11 @@ pub(crate) fn check_overdue(book: &Book, view: &View<'_>) -> Result<(), Violatio
 }
 
 fn due_by_arrival(life: &Life, view: &View<'_>) -> Option<Millis> {
-    life.opened.map(|opened| opened + view.plan.limits.decision_wait)
+    life.opened.map(|opened| opened + view.limits.decision_wait)
 }
 
 fn due_by_root(life: &Life, view: &View<'_>) -> Option<Millis> {
-    let wait = view.plan.limits.decision_wait_after_root?;
+    let wait = view.limits.decision_wait_after_root?;
     life.root.map(|root| root + wait)
 }
 

@@ -3,12 +3,15 @@
 use tailsift_policy::CloseReason;
 
 use crate::checker::View;
+use crate::checker::book::Book;
 use crate::event::Violation;
 
-pub(crate) fn check(view: &View<'_>) -> Result<(), Violation> {
+pub(crate) fn check(book: &Book, view: &View<'_>) -> Result<(), Violation> {
     let (stats, gauges) = (view.stats, &view.gauges);
-    let placed = stats.kept_spans + stats.dropped_spans + gauges.spans_open + stats.spans_given_up;
-    same("spans: handed in, and kept + dropped + open + given up", stats.spans, placed)?;
+    let gone = stats.kept_spans + stats.dropped_spans + stats.spans_given_up;
+    let placed = gone + gauges.spans_open + book.spans_covered(view.worker);
+    let what = "spans: handed in, and kept + dropped + open + given up + covered";
+    same(what, stats.spans, placed)?;
     let judged = stats.kept_traces + stats.dropped_traces;
     same("traces: closed by any reason, and kept + dropped", stats.closed.iter().sum(), judged)?;
     let by_policy = stats.kept_by_policy.iter().sum();
@@ -17,6 +20,37 @@ pub(crate) fn check(view: &View<'_>) -> Result<(), Violation> {
         let of = |reason: CloseReason| stats.closed[reason as usize];
         of(CloseReason::Complete) + of(CloseReason::TooLarge) + of(CloseReason::Drain)
     })
+}
+
+/// What waits and what is remembered is what the account says, within what the shard is free to
+/// have forgotten.
+pub(crate) fn check_window(book: &Book, view: &View<'_>) -> Result<(), Violation> {
+    if book.of_worker(view.worker).any(|(_, assignment)| assignment.blurred) {
+        return Ok(());
+    }
+    let (mut open, mut spans, mut least, mut most) = (0, 0, 0, 0);
+    for (_, assignment) in book.of_worker(view.worker) {
+        let now = assignment.clock.now();
+        for life in assignment.lives.values() {
+            match &life.decided {
+                None => (open, spans) = (open + 1, spans + life.spans.len() as u64),
+                Some(decided) => {
+                    let is_live = now.is_none_or(|now| decided.expiry > now);
+                    least += usize::from(is_live || decided.unlogged.is_some());
+                    most += 1;
+                }
+            }
+        }
+    }
+    same("traces: open, and handed in but not judged", view.gauges.traces_open as u64, open)?;
+    same("spans: open, and handed in but not judged", view.gauges.spans_open, spans)?;
+    let known = view.gauges.decisions;
+    let least = if view.plan.has_tight_memory() { 0 } else { least };
+    if known < least || known > most {
+        let text = format!("{known} verdicts are remembered, of {least} to {most}");
+        return Err(Violation { invariant: "counters", text });
+    }
+    Ok(())
 }
 
 fn same(what: &str, left: u64, right: u64) -> Result<(), Violation> {

@@ -1,4 +1,5 @@
-//! What a shard holds stays within its bounds, but for one record and what it sets free.
+//! What a shard holds stays within its bounds, but for one record and what it sets free; within
+//! twice its bound while it replays what another has left.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +9,9 @@ use crate::event::{Violation, What};
 /// The largest record of a world and what is remembered of it: records hold a handful of spans.
 const ONE_RECORD: usize = 48 << 10;
 
+/// What a cut takes of a partition's memory by itself, at most.
+const CUT_BYTES: usize = 64;
+
 /// Outputs that waited when each worker was last seen.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryBound {
@@ -16,10 +20,17 @@ pub(crate) struct MemoryBound {
 
 impl MemoryBound {
     pub(crate) fn check(&mut self, what: &What, view: &View<'_>) -> Result<(), Violation> {
-        let (gauges, limits) = (&view.gauges, &view.plan.limits);
+        let (gauges, limits) = (&view.gauges, view.limits);
         let window = gauges.window_bytes + gauges.decision_bytes;
-        if window > limits.memory_bytes {
-            let (bound, open) = (limits.memory_bytes, gauges.traces_open);
+        // What is replayed cannot be judged yet: one who takes over from another may have to hold
+        // as much again for as long as that takes.
+        let replays = view.progress.iter().any(|progress| progress.to_replay > 0);
+        let takes_over = replays || matches!(what, What::Assigned(_));
+        let memory_bytes = limits.memory_bytes * if takes_over { 2 } else { 1 };
+        // A cut notes where its batches are; what that takes is relieved with the next record.
+        let noted = CUT_BYTES * view.progress.len();
+        if window > memory_bytes + noted {
+            let (bound, open) = (memory_bytes, gauges.traces_open);
             return exceeded(format!(
                 "window and verdicts take {window} bytes of {bound} with {open} traces open"
             ));
@@ -27,7 +38,7 @@ impl MemoryBound {
         // One record may have the whole window exported, as copies, while a survivor in each
         // segment keeps the window's bytes allocated.
         let all = window + gauges.epoch_bytes;
-        let bound = 2 * limits.memory_bytes + limits.epoch_bytes + ONE_RECORD;
+        let bound = 2 * memory_bytes + limits.epoch_bytes + ONE_RECORD;
         if all > bound {
             return exceeded(format!("window, verdicts, outputs take {all} bytes of {bound}"));
         }

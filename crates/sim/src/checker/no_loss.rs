@@ -1,12 +1,14 @@
-//! No span of a kept trace is lost, none of a dropped one shows.
+//! Exactly once: every span of a kept trace is visible once for each time that it is in the input,
+//! no span of a dropped one is; and each cut holds what it owes.
+
+use tailsift_policy::Verdict;
 
 use crate::broker::Broker;
 use crate::checker::View;
 use crate::checker::book::Book;
+use crate::checker::history::History;
 use crate::event::{CutPart, Violation};
 use crate::model::Truth;
-use crate::plan::Plan;
-use crate::witness::identify;
 
 /// A cut holds what was kept since the last one, late spans included, and nothing else.
 pub(crate) fn check_cut(parts: &[CutPart], book: &Book, view: &View<'_>) -> Result<(), Violation> {
@@ -17,66 +19,59 @@ pub(crate) fn check_cut(parts: &[CutPart], book: &Book, view: &View<'_>) -> Resu
         let exports = part.map_or(&[][..], |part| &part.exports);
         if owed != exports {
             let text = format!("partition {partition}: {owed:?} is owed, {exports:?} is cut");
-            return Err(Violation { invariant: "no loss", text });
+            return Err(Violation { invariant: "exactly once", text });
+        }
+        let entries = part.map_or(&[][..], |part| &part.entries);
+        let owed = assignment.owed_entries();
+        if owed != entries {
+            let text =
+                format!("partition {partition}: {owed:?} is owed to the log, {entries:?} cut");
+            return Err(Violation { invariant: "exactly once", text });
         }
         let letters = part.map_or(&[][..], |part| &part.dead_letters);
         if assignment.owed_letters != letters {
             let owed = &assignment.owed_letters;
             let text = format!("partition {partition}: letters {owed:?}, cut {letters:?}");
-            return Err(Violation { invariant: "no loss", text });
+            return Err(Violation { invariant: "exactly once", text });
         }
     }
     Ok(())
 }
 
-/// At rest, the export topic is held against the whole input.
+/// At rest, the export topic is held against the committed log, span by span: each follows the
+/// first entry of its trace that covers it. And against the input: a trace that all its spans want
+/// kept, and that came in time, is visible whole; one that no policy wants is not.
 ///
-/// A trace that all its spans want kept and that came in time is visible whole, wherever a worker
-/// died: once if partitions were read once, at least once otherwise. Late spans are a matter of
-/// each assignment alone ([`check_cut`]): until verdicts are logged, a new owner that reads only
-/// the end of a trace judges that end alone.
+/// Where an owner refused, nothing is owed any more, but nothing shows twice.
 pub(crate) fn check_end(
     truth: &Truth,
-    book: &Book,
-    plan: &Plan,
+    visible: &[usize],
+    history: &History,
     broker: &Broker,
 ) -> Result<(), Violation> {
-    let mut times_visible = vec![0; broker.input.spans.len()];
-    for record in &broker.published {
-        for span in identify(record.key, &record.value, &broker.input)? {
-            times_visible[span] += 1;
+    let mut wanted = vec![0; visible.len()];
+    for (partition, log) in broker.input.logs.iter().enumerate() {
+        for record in log {
+            for place in record.spans.iter().flatten() {
+                let trace = broker.input.spans[*place].trace;
+                let entry = history.covering(partition as i32, trace, record.offset);
+                let is_kept = entry.is_some_and(|entry| entry.verdict == Verdict::Keep);
+                wanted[*place] += usize::from(is_kept);
+            }
         }
     }
     for (place, span) in broker.input.spans.iter().enumerate() {
-        let (times, copies) = (times_visible[place], truth.copies[place]);
-        let partition = broker.input.traces[span.trace].partition;
-        let readings = book.times_assigned(partition).max(1);
-        let lost = truth.keep[span.trace] && truth.punctual[span.trace] && times < copies;
-        let repeated = times > copies * readings;
-        let unjustified = times > 0 && !truth.keep[span.trace];
-        if lost || repeated || unjustified {
+        let (times, copies) = (visible[place], truth.copies[place]);
+        let (keep, punctual) = (truth.keep[span.trace], truth.punctual[span.trace]);
+        let is_off = times != wanted[place] || keep && punctual && times != copies;
+        let is_lost = is_off && !history.has_refused();
+        if is_lost || times > copies || times > 0 && !keep {
             let text = format!(
-                "span {place} of trace {} (keep: {}, punctual: {}) is {copies} times in the input, \
-                 {times} times visible; its partition was assigned {readings} times",
-                span.trace, truth.keep[span.trace], truth.punctual[span.trace],
+                "span {place} of trace {} (keep: {keep}, punctual: {punctual}) is {copies} times in \
+                 the input, {times} times visible, {} times by the log",
+                span.trace, wanted[place],
             );
-            return Err(Violation { invariant: "no loss", text });
-        }
-    }
-    check_letters(book, plan, broker)
-}
-
-fn check_letters(book: &Book, plan: &Plan, broker: &Broker) -> Result<(), Violation> {
-    for (partition, log) in broker.input.logs.iter().enumerate() {
-        for record in log.iter().filter(|record| record.spans.is_none()) {
-            let key = (partition as i32, record.offset);
-            let times = broker.dead_letters.get(&key).copied().unwrap_or(0);
-            let readings = book.times_assigned(key.0).max(1);
-            let once = plan.faults.spare_workers() && times != 1;
-            if times == 0 || times > readings || once {
-                let text = format!("poison at {key:?} has {times} dead letters");
-                return Err(Violation { invariant: "no loss", text });
-            }
+            return Err(Violation { invariant: "exactly once", text });
         }
     }
     Ok(())

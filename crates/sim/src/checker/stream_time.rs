@@ -45,6 +45,11 @@ impl StreamTime {
         }
     }
 
+    /// Somebody else has come as far before, and found it `then`.
+    pub(crate) fn catch_up(&mut self, then: Millis) {
+        self.now = self.now.max(Some(then));
+    }
+
     /// All that was written before `proven` has been read.
     pub(crate) fn prove(&mut self, proven: Millis) {
         self.far.clear();

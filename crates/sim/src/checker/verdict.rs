@@ -25,7 +25,7 @@ pub(crate) fn check(judgement: &Judgement, book: &Book, view: &View<'_>) -> Resu
         return violation(format!("trace {trace} is judged on {count} spans, {handed} waited"));
     }
     let all: Vec<&Span> = life.spans.iter().map(|span| &view.broker.input.spans[*span]).collect();
-    let expected = if keeps(&all) { Verdict::Keep } else { Verdict::Drop };
+    let expected = if keeps(&all, view.all_policies) { Verdict::Keep } else { Verdict::Drop };
     if *verdict != expected {
         let text = format!("trace {trace}: {verdict:?}, but its spans say {expected:?}");
         return violation(text);

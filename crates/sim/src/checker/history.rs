@@ -1,0 +1,107 @@
+//! What was committed, as a reader of the logs has it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tailsift_policy::Verdict;
+use tailsift_sampler::Checkpoint;
+use tailsift_trace::Millis;
+
+use crate::broker::Broker;
+use crate::checker::Commitment;
+use crate::event::Violation;
+use crate::witness::known;
+
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    /// By partition.
+    pub(crate) last: BTreeMap<i32, Last>,
+    /// By partition and trace, in the order of the log.
+    pub(crate) entries: BTreeMap<(i32, usize), Vec<Said>>,
+    /// Partitions that an owner refused to take up.
+    refused: BTreeSet<i32>,
+}
+
+/// What was committed last of a partition.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Last {
+    /// `None` once the group's offsets were lost: the log may know less.
+    pub(crate) at: Option<Position>,
+    pub(crate) checkpoint: Checkpoint,
+    /// The highest offset ever committed.
+    pub(crate) covered_to: i64,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Position {
+    pub(crate) offset: i64,
+    pub(crate) read_to: i64,
+    pub(crate) stream_time: Option<Millis>,
+    pub(crate) read_stream_time: Option<Millis>,
+}
+
+/// What an entry says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Said {
+    pub(crate) verdict: Verdict,
+    pub(crate) through: i64,
+    pub(crate) expiry: Millis,
+}
+
+impl History {
+    /// Enters the entries of a transaction that was committed.
+    pub(crate) fn enter_entries(
+        &mut self,
+        commitment: &Commitment<'_>,
+        broker: &Broker,
+    ) -> Result<(), Violation> {
+        for batch in &commitment.batches {
+            for entry in &batch.entries {
+                let trace = known(entry.trace_id, &broker.input)?;
+                self.entries.entry((batch.partition, trace)).or_default().push(Said {
+                    verdict: entry.decision.verdict,
+                    through: entry.through,
+                    expiry: entry.expiry,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Enters its offsets.
+    pub(crate) fn enter_offsets(&mut self, commitment: &Commitment<'_>) {
+        for (partition, offset) in commitment.offsets {
+            let commit = &offset.commit;
+            let at = Some(Position {
+                offset: offset.offset,
+                read_to: commit.read_to,
+                stream_time: commit.stream_time,
+                read_stream_time: commit.read_stream_time,
+            });
+            let before = self.last.get(partition).map_or(i64::MIN, |last| last.covered_to);
+            let covered_to = before.max(offset.offset);
+            self.last.insert(*partition, Last { at, checkpoint: commit.checkpoint, covered_to });
+        }
+    }
+
+    pub(crate) fn offsets_lost(&mut self) {
+        self.last.values_mut().for_each(|last| last.at = None);
+    }
+
+    pub(crate) fn refused(&mut self, partition: i32) {
+        self.refused.insert(partition);
+    }
+
+    pub(crate) fn has_refused(&self) -> bool {
+        !self.refused.is_empty()
+    }
+
+    /// The newest entry of a trace.
+    pub(crate) fn newest(&self, partition: i32, trace: usize) -> Option<&Said> {
+        self.entries.get(&(partition, trace))?.last()
+    }
+
+    /// The first entry of a trace that covers a record.
+    pub(crate) fn covering(&self, partition: i32, trace: usize, offset: i64) -> Option<&Said> {
+        self.entries.get(&(partition, trace))?.iter().find(|said| said.through > offset)
+    }
+}
