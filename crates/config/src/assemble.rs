@@ -23,6 +23,7 @@ pub(crate) fn config(root: &Node, check: &mut Check) -> Option<Config> {
     let group = view.name("group");
     let input = input(&view);
     let output = output(&view);
+    check_clusters(&view, output.as_ref(), check);
     let dead_letters = dead_letters(&view, group.as_deref());
     let window = window(&view, check);
     let decisions = decisions(&view, group.as_deref(), window.as_ref(), check);
@@ -30,7 +31,7 @@ pub(crate) fn config(root: &Node, check: &mut Check) -> Option<Config> {
     let policies = policies(root, &view, check);
     let http = http(&view);
     let config = Config {
-        kafka: kafka(&view)?,
+        kafka: kafka(&view.section("kafka")?)?,
         group: group?,
         instance: view.name("instance").map(|name| Some(name).filter(|name| !name.is_empty()))?,
         workers: usize::try_from(view.integer("workers")?).ok()?,
@@ -52,8 +53,23 @@ pub(crate) fn config(root: &Node, check: &mut Check) -> Option<Config> {
     check.errors.is_empty().then_some(config)
 }
 
+/// No transaction spans two clusters.
+fn check_clusters(root: &View<'_>, output: Option<&Output>, check: &mut Check) {
+    let deliveries = [Delivery::ExactlyOnce, Delivery::AtLeastOnce];
+    let delivery = root.choice("delivery", &DELIVERY, deliveries);
+    if delivery == Some(Delivery::ExactlyOnce)
+        && output.is_some_and(|output| output.kafka.is_some())
+        && let Some(view) = root.section("output")
+    {
+        let message = format!(
+            "needs delivery: at_least_once, got {}: no transaction spans two clusters",
+            root.given("delivery"),
+        );
+        check.error(view.place("kafka"), "output.kafka", message);
+    }
+}
+
 fn kafka(view: &View<'_>) -> Option<Kafka> {
-    let view = view.section("kafka")?;
     let mut properties = BTreeMap::new();
     for (name, value) in view.entries("properties") {
         properties.insert(name.to_owned(), read::scalar(value)?.text.clone());
@@ -88,6 +104,10 @@ fn output(view: &View<'_>) -> Option<Output> {
         max_message_bytes: view.size("max_message_bytes")?,
         compression: view.choice("compression", &COMPRESSION, compressions)?,
         partitioner: view.choice("partitioner", &PARTITIONER, partitioners)?,
+        kafka: match view.section("kafka") {
+            Some(section) => Some(kafka(&section)?),
+            None => None,
+        },
     })
 }
 
@@ -171,6 +191,10 @@ fn check_topics(root: &View<'_>, group: Option<&str>, check: &mut Check) {
         ("dead_letters", "dead_letters.topic"),
     ] {
         let Some(view) = root.section(section) else { continue };
+        // On another cluster any name is free.
+        if section == "output" && view.section("kafka").is_some() {
+            continue;
+        }
         let Some(Some(topic)) = (match view.own("topic") {
             None if matches!(section, "decisions" | "dead_letters") => None,
             Some(_) | None => Some(view.name("topic")),

@@ -91,6 +91,10 @@ fn yaml_keys(text: &mut String, section: &Section, indent: usize) {
 fn yaml_key(text: &mut String, key: &Key, indent: usize) {
     let (margin, name) = (" ".repeat(indent), key.name);
     if let Type::Section(inner) | Type::SectionOrOff(inner) = &key.kind {
+        if let Presence::Default("off") = key.presence {
+            push(text, format_args!("{margin}{name}: off\n"));
+            return;
+        }
         // A section of which every key is commented out still reads as one.
         push(text, format_args!("{margin}{name}:\n"));
         yaml_keys(text, inner, indent + 2);

@@ -45,7 +45,7 @@ pub struct Config {
 }
 
 /// How to reach Kafka.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Kafka {
     /// host:port, separated by commas.
     pub bootstrap_servers: String,
@@ -115,6 +115,8 @@ pub struct Output {
     pub compression: Compression,
     /// Which partition a trace ID goes to.
     pub partitioner: Partitioner,
+    /// The cluster of the topic; `None` = the input's. At least once only.
+    pub kafka: Option<Kafka>,
 }
 
 /// How records are compressed.

@@ -284,11 +284,14 @@ static OUTPUT: Section = Section {
             Default("fnv1a"),
             "Which partition a trace ID goes to",
         ),
+        key(
+            "kafka",
+            Type::SectionOrOff(&KAFKA),
+            Default("off"),
+            "Another cluster for kept traces, with a connection of its own; needs delivery: at_least_once, since no transaction spans two clusters. `off`: the input's cluster",
+        ),
     ],
-    refused: &[refused(
-        "kafka",
-        "is not supported by this version: the output topic is on the input's cluster",
-    )],
+    refused: &[],
 };
 
 static DECISIONS: Section = Section {

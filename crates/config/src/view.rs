@@ -27,7 +27,11 @@ impl<'t> View<'t> {
         let (Type::Section(section) | Type::SectionOrOff(section)) = &self.key(name).kind else {
             return None;
         };
-        (!node.is_some_and(read::is_off)).then(|| View::new(section, node))
+        let is_off = match node {
+            Some(node) => read::is_off(node),
+            None => matches!(self.key(name).presence, Presence::Default("off")),
+        };
+        (!is_off).then(|| View::new(section, node))
     }
 
     /// What was written for a key.

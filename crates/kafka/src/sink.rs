@@ -5,6 +5,7 @@ mod offsets;
 mod produce;
 mod records;
 mod step;
+mod work;
 
 use std::time::{Duration, Instant};
 
@@ -19,9 +20,10 @@ use crate::client::ClientSettings;
 use crate::decision_log::SharedPolicyNames;
 use crate::error::{SinkError, describe};
 use crate::source::Membership;
-use produce::{Transactional, TrySend};
-use records::{Batches, Cursor, Stage};
+use produce::{Producers, Transactional, TrySend};
+use records::{Cursor, Stage};
 use step::{Next, Step, backoff, is_retriable};
+use work::Work;
 
 /// When exports and offsets count as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,6 +40,8 @@ pub enum Delivery {
 pub struct SinkSettings {
     /// How to reach the cluster.
     pub client: ClientSettings,
+    /// Another cluster for exports; `None` = the same. At least once only.
+    pub export_client: Option<ClientSettings>,
     /// When exports and offsets count as done.
     pub delivery: Delivery,
     /// The producer's identity (`transactional.id`): two producers of one name fence each other.
@@ -103,7 +107,8 @@ pub struct SinkStats {
 /// [`Sink::STEP`], so that the thread which polls the consumer can drive it.
 pub struct Sink {
     settings: SinkSettings,
-    producer: Transactional,
+    /// `None` until [`open`](Self::open) or [`make_ready`](Self::make_ready).
+    producers: Option<Producers>,
     state: State,
     stats: SinkStats,
     rebuilds: Vec<Instant>,
@@ -114,17 +119,6 @@ enum State {
     Working(Work),
 }
 
-struct Work {
-    epoch: Epoch,
-    /// The epoch's verdicts as records.
-    batches: Batches,
-    begun: Instant,
-    step: Step,
-    /// How often it had to start again, and when it next may.
-    failures: u32,
-    not_before: Instant,
-}
-
 impl Sink {
     /// The longest a single step may take.
     pub const STEP: Duration = Duration::from_millis(100);
@@ -133,38 +127,38 @@ impl Sink {
     const REBUILDS_MAX: usize = 3;
     const REBUILD_WINDOW: Duration = Duration::from_secs(600);
 
-    /// A sink; with exactly-once delivery any transaction that an earlier producer of this
-    /// identity left open is ended, which may take some seconds.
-    ///
-    /// # Errors
-    /// If librdkafka refuses the settings, or transactions could not be initialised.
-    pub fn open(settings: SinkSettings) -> Result<Self, SinkError> {
-        let producer = Transactional::open(&settings)?;
-        Ok(Self {
+    /// A sink that is not connected yet.
+    pub fn new(settings: SinkSettings) -> Self {
+        Self {
             settings,
-            producer,
+            producers: None,
             state: State::Idle,
             stats: SinkStats::default(),
             rebuilds: Vec::new(),
-        })
+        }
+    }
+
+    /// Connects. With exactly-once delivery any transaction that an earlier producer of this
+    /// identity left open is ended, which may take some seconds, and a living one is fenced: so
+    /// not before the group has given this member something, which a refused twin never gets.
+    ///
+    /// # Errors
+    /// If librdkafka refuses the settings, or transactions could not be initialised.
+    pub fn make_ready(&mut self) -> Result<(), SinkError> {
+        if self.producers.is_none() {
+            self.producers = Some(Producers::open(&self.settings)?);
+        }
+        Ok(())
     }
 
     /// Starts to commit an epoch, whose exports fit the record limit.
     ///
     /// # Panics
-    /// If one is under way.
+    /// If one is under way, or the sink is not [ready](Self::make_ready).
     pub fn begin(&mut self, epoch: Epoch) {
         assert!(self.is_idle(), "one epoch at a time");
-        let now = Instant::now();
-        let batches = Batches::new(&self.settings, &epoch);
-        self.state = State::Working(Work {
-            epoch,
-            batches,
-            begun: now,
-            step: Step::Start,
-            failures: 0,
-            not_before: now,
-        });
+        assert!(self.producers.is_some(), "parts come of partitions that were given");
+        self.state = State::Working(Work::new(&self.settings, epoch));
     }
 
     /// True if no epoch is under way.
@@ -174,7 +168,16 @@ impl Sink {
 
     /// True if exports and offsets commit in one transaction.
     pub fn is_transactional(&self) -> bool {
-        self.producer.is_transactional()
+        self.settings.delivery == Delivery::ExactlyOnce
+    }
+
+    /// The producer of verdicts and dead letters, and of exports unless these go elsewhere.
+    fn producer(&self) -> &Transactional {
+        &self.producers().own
+    }
+
+    fn producers(&self) -> &Producers {
+        self.producers.as_ref().expect("an epoch was begun, so the sink is ready")
     }
 
     /// What was done so far.
@@ -203,7 +206,10 @@ impl Sink {
                 return Ok(SinkEvent::Busy);
             }
             let step = std::mem::replace(&mut work.step, Step::Start);
-            match self.advance(step, &mut work, membership, &holds)? {
+            let rebuilt = self.stats.rebuilt;
+            let next = self.advance(step, &mut work, membership, &holds)?;
+            work.lost_producers += self.stats.rebuilt - rebuilt;
+            match next {
                 Next::Step(step) => work.step = step,
                 Next::Later(step) => {
                     work.step = step;
@@ -215,8 +221,14 @@ impl Sink {
                     work.failures += 1;
                     work.not_before = Instant::now() + backoff(work.failures);
                 }
-                Next::Done(true) => return Ok(self.committed(work)),
-                Next::Done(false) => return Ok(SinkEvent::Discarded),
+                Next::Done(committed) => {
+                    if !work.finish_parts(committed) {
+                        return Ok(match work.done.is_empty() {
+                            true => SinkEvent::Discarded,
+                            false => self.committed(work),
+                        });
+                    }
+                }
             }
         }
     }
@@ -240,7 +252,7 @@ impl Sink {
             Step::Commit => false,
         };
         work.step = Step::Start;
-        if !self.producer.is_transactional() || may_abort && self.aborted_within(budget) {
+        if !self.is_transactional() || may_abort && self.aborted_within(budget) {
             return Ok(());
         }
         // A new producer of the same identity ends what the old one left open.
@@ -253,7 +265,7 @@ impl Sink {
     fn aborted_within(&self, budget: Duration) -> bool {
         let deadline = Instant::now() + budget;
         while Instant::now() < deadline {
-            match self.producer.handle().abort_transaction(Self::STEP) {
+            match self.producer().handle().abort_transaction(Self::STEP) {
                 Ok(()) => return true,
                 Err(error) if is_retriable(&error) => {}
                 Err(_) => return false,
@@ -270,7 +282,10 @@ impl Sink {
         holds: &impl Fn(i32, u64) -> bool,
     ) -> Result<Next, SinkError> {
         match step {
-            Step::Start => self.start(&mut work.epoch, membership, holds),
+            Step::Start => {
+                work.split_if_it_does_not_fit();
+                self.start(&mut work.epoch, membership, holds)
+            }
             Step::Send { metadata, cursor } => self.send(metadata, cursor, work),
             Step::Acknowledge { metadata, stage } => self.acknowledged(metadata, stage, work),
             Step::CommitPlainly { asked } => {
@@ -278,7 +293,7 @@ impl Sink {
             }
             Step::Offsets { metadata } => {
                 let offsets = self.offsets(&work.epoch)?;
-                let sent = self.producer.handle().send_offsets_to_transaction(
+                let sent = self.producer().handle().send_offsets_to_transaction(
                     &offsets,
                     &metadata,
                     Self::STEP,
@@ -291,12 +306,12 @@ impl Sink {
                     Err(error) => self.failed("adding offsets to the transaction", &error),
                 }
             }
-            Step::Commit => match self.producer.handle().commit_transaction(Self::STEP) {
+            Step::Commit => match self.producer().handle().commit_transaction(Self::STEP) {
                 Ok(()) => Ok(Next::Done(true)),
                 Err(error) if is_retriable(&error) => Ok(Next::Later(Step::Commit)),
                 Err(error) => self.failed("committing the transaction", &error),
             },
-            Step::Abort => match self.producer.handle().abort_transaction(Self::STEP) {
+            Step::Abort => match self.producer().handle().abort_transaction(Self::STEP) {
                 Ok(()) => Ok(Next::Step(Step::Start)),
                 Err(error) if is_retriable(&error) => Ok(Next::Later(Step::Abort)),
                 Err(error) => {
@@ -317,7 +332,7 @@ impl Sink {
         work: &Work,
     ) -> Result<Next, SinkError> {
         while let Some(record) = cursor.next(&self.settings, &work.epoch, &work.batches) {
-            match self.producer.try_send(&record) {
+            match self.producers().of(record.is_export).try_send(&record) {
                 TrySend::Sent => cursor.advance(),
                 TrySend::Full => return Ok(Next::Later(Step::Send { metadata, cursor })),
                 TrySend::Refused(error) => return self.failed("sending", &error),
@@ -343,15 +358,15 @@ impl Sink {
             // Out of the group for the moment: the callback that says so has not been served.
             return Ok(Next::Later(Step::Start));
         };
-        self.producer.forget_reports();
+        self.producers().forget_reports();
         for part in &mut epoch.parts {
             part.batch_offset = None;
         }
-        if !self.producer.is_transactional() {
+        if !self.is_transactional() {
             let cursor = Cursor::new(Stage::Exports);
             return Ok(Next::Step(Step::Send { metadata: None, cursor }));
         }
-        match self.producer.handle().begin_transaction() {
+        match self.producer().handle().begin_transaction() {
             Ok(()) => {
                 let cursor = Cursor::new(Stage::All);
                 Ok(Next::Step(Step::Send { metadata: Some(metadata), cursor }))
@@ -367,8 +382,8 @@ impl Sink {
         work: &mut Work,
     ) -> Result<Next, SinkError> {
         // The count first: a failure is noted before its record leaves the count.
-        let in_flight = self.producer.handle().in_flight_count();
-        if let Some(error) = self.producer.first_failure() {
+        let in_flight = self.producers().in_flight_count();
+        if let Some(error) = self.producers().first_failure() {
             return self.failed("writing", &error);
         }
         if in_flight > 0 {
@@ -379,7 +394,10 @@ impl Sink {
             return Ok(Next::Step(Step::Send { metadata, cursor }));
         }
         for part in work.epoch.parts.iter_mut().filter(|part| part.has_batch) {
-            part.batch_offset = self.producer.batch_offset(part.partition);
+            part.batch_offset = self
+                .producers
+                .as_ref()
+                .and_then(|producers| producers.own.batch_offset(part.partition));
         }
         Ok(Next::Step(match metadata {
             Some(metadata) => Step::Offsets { metadata },
@@ -426,11 +444,11 @@ impl Sink {
     fn failed(&mut self, what: &'static str, error: &KafkaError) -> Result<Next, SinkError> {
         warn!(error = %describe(error), "{what} failed; the epoch will be sent again");
         self.stats.aborted += 1;
-        if self.producer.is_fatal(error) {
+        if self.producers().is_fatal(error) {
             self.rebuild(&describe(error))?;
             return Ok(Next::Again(Step::Doubt));
         }
-        let restart = if self.producer.is_transactional() { Step::Abort } else { Step::Start };
+        let restart = if self.is_transactional() { Step::Abort } else { Step::Start };
         Ok(Next::Again(restart))
     }
 
@@ -447,11 +465,12 @@ impl Sink {
         self.rebuilds.push(now);
         self.stats.rebuilt += 1;
         warn!(reason, "making a new producer");
-        self.producer = Transactional::open(&self.settings)?;
+        self.producers = Some(Producers::open(&self.settings)?);
         Ok(())
     }
 
-    fn committed(&mut self, work: Work) -> SinkEvent {
+    fn committed(&mut self, mut work: Work) -> SinkEvent {
+        work.epoch.parts = std::mem::take(&mut work.done);
         let parts = work.epoch.parts.iter();
         let letters: usize = parts.clone().map(|part| part.dead_letters.len()).sum();
         let exports: usize = parts.map(|part| part.exports.len()).sum();

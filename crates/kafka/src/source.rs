@@ -60,6 +60,8 @@ const DEFAULTS: &[(&str, &str)] = &[
 pub enum SourceEvent<'a> {
     /// A record of an assigned partition.
     Record(SourceRecord<'a>),
+    /// The group has given this member something for the first time: it is no refused twin.
+    Given,
     /// Partitions are ours, each to be read once it is [started](Source::start).
     Assigned(Vec<Assigned>),
     /// Nothing this time.
@@ -171,6 +173,9 @@ impl Source {
     /// If this member cannot go on: its id is taken, access is refused, or an offset is out of
     /// range.
     pub fn poll(&self, timeout: Duration) -> Result<SourceEvent<'_>, SourceError> {
+        if self.consumer.context().take_first_gift() {
+            return Ok(SourceEvent::Given);
+        }
         if let Some(assigned) = self.resolve()? {
             return Ok(SourceEvent::Assigned(assigned));
         }

@@ -74,6 +74,7 @@ impl Worker {
                         break;
                     }
                 }
+                SourceEvent::Given => self.core.lock().make_ready()?,
                 SourceEvent::Assigned(partitions) => {
                     self.core.lock().handle_assigned(partitions);
                     break;

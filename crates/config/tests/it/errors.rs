@@ -163,25 +163,25 @@ fn unknown_keys() {
     check_keys(
         &cases,
         &expect![[r#"
-        gruop: x
-            line 3: gruop: unknown key: did you mean group? known here: kafka, group, instance, workers, delivery, epoch, input, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
-        completely_else: x
-            line 3: completely_else: unknown key: known here are kafka, group, instance, workers, delivery, epoch, input, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
-        decision_wait: 10s
-            line 3: decision_wait: unknown key: did you mean window.decision_wait? known here: kafka, group, instance, workers, delivery, epoch, input, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
-        window: {decisionWait: 10s}
-            line 3: window.decisionWait: unknown key: did you mean decision_wait? known here: decision_wait, decision_wait_after_root_received, completion, memory_limit, spans_per_trace_limit, bytes_per_trace_limit
-        input: {group: x}
-            line 3: input.group: unknown key: did you mean group at the top level? known here: topic, encoding, keyed_by, start, idle_grace
-        output: {max_mesage_bytes: 1MB}
-            line 3: output.max_mesage_bytes: unknown key: did you mean max_message_bytes? known here: topic, max_message_bytes, compression, partitioner
-        "a b\n": x
-            line 3: "a b\n": unknown key: known here are kafka, group, instance, workers, delivery, epoch, input, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
-        num_traces: 50000
-            line 3: num_traces: is the Collector's: tailsift is bounded by window.memory_limit
-        decision_cache: {sampled_cache_size: 1}
-            line 3: decision_cache: is the Collector's: verdicts are remembered for decisions.remember
-    "#]],
+            gruop: x
+                line 3: gruop: unknown key: did you mean group? known here: kafka, group, instance, workers, delivery, epoch, input, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
+            completely_else: x
+                line 3: completely_else: unknown key: known here are kafka, group, instance, workers, delivery, epoch, input, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
+            decision_wait: 10s
+                line 3: decision_wait: unknown key: did you mean window.decision_wait? known here: kafka, group, instance, workers, delivery, epoch, input, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
+            window: {decisionWait: 10s}
+                line 3: window.decisionWait: unknown key: did you mean decision_wait? known here: decision_wait, decision_wait_after_root_received, completion, memory_limit, spans_per_trace_limit, bytes_per_trace_limit
+            input: {group: x}
+                line 3: input.group: unknown key: did you mean group at the top level? known here: topic, encoding, keyed_by, start, idle_grace
+            output: {max_mesage_bytes: 1MB}
+                line 3: output.max_mesage_bytes: unknown key: did you mean max_message_bytes? known here: topic, max_message_bytes, compression, partitioner, kafka
+            "a b\n": x
+                line 3: "a b\n": unknown key: known here are kafka, group, instance, workers, delivery, epoch, input, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
+            num_traces: 50000
+                line 3: num_traces: is the Collector's: tailsift is bounded by window.memory_limit
+            decision_cache: {sampled_cache_size: 1}
+                line 3: decision_cache: is the Collector's: verdicts are remembered for decisions.remember
+        "#]],
     );
 }
 
@@ -395,12 +395,32 @@ kafka:
 }
 
 #[test]
+fn another_cluster_has_no_transactions_in_common() {
+    let cases = [
+        "output: {kafka: {bootstrap_servers: x}}",
+        "output: {kafka: {properties: {a: b}}}\ndelivery: at_least_once",
+        "output: {kafka: here}",
+    ];
+    check_keys(
+        &cases,
+        &expect![[r#"
+        output: {kafka: {bootstrap_servers: x}}
+            line 3: output.kafka: needs delivery: at_least_once, got exactly_once, the default: no transaction spans two clusters
+        output: {kafka: {properties: {a: b}}}
+        delivery: at_least_once
+            line 3: output.kafka.bootstrap_servers: is required, for example `bootstrap_servers: "localhost:9092"`
+        output: {kafka: here}
+            line 3: output.kafka: expected a mapping with the keys bootstrap_servers, properties or `off`, got here
+    "#]],
+    );
+}
+
+#[test]
 fn what_later_versions_have() {
     let cases = [
         "second_chance: {}",
         "window: {compression: lz4}",
         "window: {completion: structural, settle: 1s}",
-        "output: {kafka: {bootstrap_servers: x}}",
         "redaction: [{action: mask, keys: [user.email]}]",
         "input: {keyed_by: none}",
         "input: {encoding: jaeger_proto}",
@@ -420,8 +440,6 @@ fn what_later_versions_have() {
             window: {completion: structural, settle: 1s}
                 line 3: window.completion: structural is not supported by this version: use wait
                 line 3: window.settle: is not supported by this version: it belongs to `completion: structural`, and there is `completion: wait`
-            output: {kafka: {bootstrap_servers: x}}
-                line 3: output.kafka: is not supported by this version: the output topic is on the input's cluster
             redaction: [{action: mask, keys: [user.email]}]
                 line 3: redaction: is not supported by this version: remove the list; a Collector behind the output topic can redact
             input: {keyed_by: none}

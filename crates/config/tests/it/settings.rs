@@ -14,7 +14,7 @@ fn defaults() {
     expect![[r#"
         Kafka { bootstrap_servers: "localhost:9092", properties: [] }
         Input { topic: "otlp_spans", encoding: OtlpProto, keyed_by: TraceId, start: Earliest, idle_grace: 2s }
-        Output { topic: "otlp_spans_kept", max_message_bytes: 1000000, compression: Zstd, partitioner: Fnv1a }
+        Output { topic: "otlp_spans_kept", max_message_bytes: 1000000, compression: Zstd, partitioner: Fnv1a, kafka: None }
         Decisions { topic: "tailsift.decisions", remember: 600s }
         Window { decision_wait: 30s, decision_wait_after_root_received: None, memory_limit: 1073741824, spans_per_trace_limit: 100000, bytes_per_trace_limit: 67108864 }
         Some(Http { listen: 127.0.0.1:8080, explicit: false, recent_traces: 1000, recent_bytes: 67108864 })
@@ -40,7 +40,7 @@ workers: 4
 delivery: at_least_once
 epoch: 1m
 input: {topic: in, encoding: otlp_json, keyed_by: trace_id, start: latest, idle_grace: 0s}
-output: {topic: out, max_message_bytes: 512KiB, compression: none, partitioner: murmur2}
+output: {topic: out, max_message_bytes: 512KiB, compression: none, partitioner: murmur2, kafka: {bootstrap_servers: 'c:3', properties: {sasl.password: swordfish}}}
 decisions: {topic: verdicts, remember: 1h}
 dead_letters: off
 window:
@@ -62,7 +62,11 @@ http: off
     assert_eq!(config.kafka.properties["session.timeout.ms"], "6000");
     assert_eq!(config.kafka.properties["sasl.password"], "hunter2");
     assert_eq!(config.kafka.properties["check.crcs"], "true");
-    assert!(!format!("{config:?}").contains("hunter2"));
+    let shown = format!("{config:?}");
+    assert!(!shown.contains("hunter2") && !shown.contains("swordfish"));
+    let elsewhere = config.output.kafka.as_ref().unwrap();
+    assert_eq!(elsewhere.bootstrap_servers, "c:3");
+    assert_eq!(elsewhere.properties["sasl.password"], "swordfish");
     assert_eq!((config.instance.as_deref(), config.workers), (Some("blue"), 4));
     assert_eq!((config.delivery, config.epoch.as_secs()), (Delivery::AtLeastOnce, 60));
     assert_eq!((config.input.encoding, config.input.start), (Encoding::OtlpJson, Start::Latest));

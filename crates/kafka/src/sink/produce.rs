@@ -12,14 +12,56 @@ use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer}
 
 use super::records::OutgoingRecord;
 use super::{Delivery, SinkSettings};
-use crate::client::{TRANSACTION_TIMEOUT_MS, log_error, log_line};
+use crate::client::{ClientSettings, TRANSACTION_TIMEOUT_MS, log_error, log_line};
 use crate::error::{SinkError, describe};
 
 /// A producer with a thread of its own that collects acknowledgements: without one, aborts hang
 /// until their time-out.
 pub(super) struct Transactional {
     producer: ThreadedProducer<Context>,
-    is_transactional: bool,
+}
+
+/// The producers under a sink.
+pub(super) struct Producers {
+    pub(super) own: Transactional,
+    /// For exports, if they go to another cluster.
+    elsewhere: Option<Transactional>,
+}
+
+impl Producers {
+    pub(super) fn open(settings: &SinkSettings) -> Result<Self, SinkError> {
+        let elsewhere = settings.export_client.as_ref();
+        Ok(Self {
+            own: Transactional::open(&settings.client, settings)?,
+            elsewhere: elsewhere.map(|client| Transactional::open(client, settings)).transpose()?,
+        })
+    }
+
+    /// The one for exports, or the one for the rest.
+    pub(super) fn of(&self, is_export: bool) -> &Transactional {
+        self.elsewhere.as_ref().filter(|_| is_export).unwrap_or(&self.own)
+    }
+
+    fn each(&self) -> impl Iterator<Item = &Transactional> {
+        std::iter::once(&self.own).chain(&self.elsewhere)
+    }
+
+    pub(super) fn in_flight_count(&self) -> i32 {
+        self.each().map(|producer| producer.handle().in_flight_count()).sum()
+    }
+
+    pub(super) fn first_failure(&self) -> Option<KafkaError> {
+        self.each().find_map(Transactional::first_failure)
+    }
+
+    pub(super) fn forget_reports(&self) {
+        self.each().for_each(Transactional::forget_reports);
+    }
+
+    /// True if one of them will never work again.
+    pub(super) fn is_fatal(&self, error: &KafkaError) -> bool {
+        self.each().any(|producer| producer.is_fatal(error))
+    }
 }
 
 pub(super) enum TrySend {
@@ -60,7 +102,7 @@ const DEFAULTS: &[(&str, &str)] = &[
 const FRAMING_BYTES: usize = 64 << 10;
 
 impl Transactional {
-    pub(super) fn open(settings: &SinkSettings) -> Result<Self, SinkError> {
+    fn open(client: &ClientSettings, settings: &SinkSettings) -> Result<Self, SinkError> {
         let is_transactional = settings.delivery == Delivery::ExactlyOnce;
         let largest = settings.max_message_bytes.max(super::records::BATCH_BYTES_MAX);
         let max_bytes = (largest + FRAMING_BYTES).to_string();
@@ -77,10 +119,9 @@ impl Transactional {
             defaults.push(("transaction.timeout.ms", &transaction_timeout));
             owned.push(("transactional.id", &settings.transactional_id));
         }
-        let config = settings.client.config_with(&defaults, &owned);
-        let producer: ThreadedProducer<Context> =
-            settings.client.client(&config, Context::default())?;
-        let opened = Self { producer, is_transactional };
+        let config = client.config_with(&defaults, &owned);
+        let producer: ThreadedProducer<Context> = client.client(&config, Context::default())?;
+        let opened = Self { producer };
         if is_transactional {
             opened.initialise(&settings.transactional_id)?;
         }
@@ -105,10 +146,6 @@ impl Transactional {
                 }
             }
         }
-    }
-
-    pub(super) fn is_transactional(&self) -> bool {
-        self.is_transactional
     }
 
     pub(super) fn handle(&self) -> &ThreadedProducer<Context> {
@@ -141,7 +178,7 @@ impl Transactional {
         }
     }
 
-    pub(super) fn first_failure(&self) -> Option<KafkaError> {
+    fn first_failure(&self) -> Option<KafkaError> {
         self.producer.context().reports().failure.clone()
     }
 
@@ -150,12 +187,12 @@ impl Transactional {
         self.producer.context().reports().batches.get(&partition).copied()
     }
 
-    pub(super) fn forget_reports(&self) {
+    fn forget_reports(&self) {
         *self.producer.context().reports() = Reports::default();
     }
 
     /// True if this producer will never work again.
-    pub(super) fn is_fatal(&self, error: &KafkaError) -> bool {
+    fn is_fatal(&self, error: &KafkaError) -> bool {
         let says_so = matches!(error, KafkaError::Transaction(error) if error.is_fatal());
         says_so || self.producer.client().fatal_error().is_some()
     }

@@ -15,6 +15,8 @@ pub(super) const BATCH_BYTES_MAX: usize = 900_000;
 /// A record on its way out.
 pub(super) struct OutgoingRecord<'a> {
     pub(super) topic: &'a str,
+    /// It is a kept trace, or late spans of one.
+    pub(super) is_export: bool,
     /// Where it must go; `None` leaves it to the key.
     pub(super) partition: Option<i32>,
     /// 0, or one more than the input partition whose batch begins with it.
@@ -128,6 +130,7 @@ fn batch_record<'a>(
     let reports = usize::try_from(part.partition).map_or(0, |partition| partition + 1);
     OutgoingRecord {
         topic: &settings.decisions_topic,
+        is_export: false,
         partition: Some(part.checkpoint.log_partition),
         reports: if index == 0 { reports } else { 0 },
         key: Some(&slice.key),
@@ -160,6 +163,7 @@ fn export_record<'a>(
     headers.extend(copied(&export.headers));
     OutgoingRecord {
         topic: &settings.export_topic,
+        is_export: true,
         partition: None,
         reports: 0,
         key: Some(key),
@@ -208,6 +212,7 @@ fn letter_record<'a>(
     }
     OutgoingRecord {
         topic,
+        is_export: false,
         partition: None,
         reports: 0,
         key: letter.key.as_deref().filter(|_| has_key),

@@ -48,6 +48,8 @@ pub(crate) struct Context {
 pub(super) struct Standing {
     /// The group has assigned something, if only an empty list.
     pub(super) joined: bool,
+    /// That it has given partitions has been told.
+    told: bool,
 }
 
 /// Which partitions are held but not read.
@@ -156,6 +158,14 @@ impl Context {
             gate: Mutex::default(),
             commit: Mutex::default(),
         }
+    }
+
+    /// True once, when the group has given partitions for the first time.
+    pub(super) fn take_first_gift(&self) -> bool {
+        let mut member = lock(&self.member);
+        let is_first = !member.told && !lock(&self.given).is_empty();
+        member.told |= is_first;
+        is_first
     }
 
     fn handle_revoked(&self, consumer: &BaseConsumer<Self>, partitions: &[i32]) {

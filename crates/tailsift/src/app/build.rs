@@ -4,7 +4,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tailsift_config::{Compression, Config, Delivery, Encoding, Partitioner, Start};
+use tailsift_config::{Compression, Config, Delivery, Encoding, Kafka, Partitioner, Start};
 use tailsift_kafka::{
     ClientSettings, PolicyNames, RestoreSettings, Restorer, SharedPolicyNames, Sink, SinkSettings,
     Source, SourceSettings, scope_of,
@@ -32,9 +32,18 @@ pub(crate) fn worker_count(config: &Config) -> usize {
 
 /// How to reach the cluster.
 pub(crate) fn client_settings(config: &Config) -> ClientSettings {
+    cluster(&config.kafka)
+}
+
+/// How to reach the cluster of the output topic.
+pub(crate) fn export_client_settings(config: &Config) -> ClientSettings {
+    cluster(config.output.kafka.as_ref().unwrap_or(&config.kafka))
+}
+
+fn cluster(kafka: &Kafka) -> ClientSettings {
     ClientSettings {
-        bootstrap_servers: config.kafka.bootstrap_servers.clone(),
-        properties: config.kafka.properties.clone(),
+        bootstrap_servers: kafka.bootstrap_servers.clone(),
+        properties: kafka.properties.clone(),
     }
 }
 
@@ -79,8 +88,7 @@ impl<'a> Parts<'a> {
         let names = SharedPolicyNames::new(PolicyNames::new(self.policies.names()));
         let restorer = Restorer::new(self.restore_settings(), names.clone())
             .with_context(|| format!("worker {number}"))?;
-        let sink = Sink::open(self.sink_settings(number, names))
-            .with_context(|| format!("worker {number}"))?;
+        let sink = Sink::new(self.sink_settings(number, names));
         let mut shard = Shard::new(Arc::clone(&self.policies), config.limits(worker_count(config)));
         shard.report_judged(config.http.is_some());
         let names = self.policies.names();
@@ -159,6 +167,7 @@ impl<'a> Parts<'a> {
         let instance = config.instance.clone().unwrap_or_else(|| format!("{:016x}", self.random));
         SinkSettings {
             client: client_settings(config),
+            export_client: config.output.kafka.as_ref().map(cluster),
             delivery: match config.delivery {
                 Delivery::ExactlyOnce => tailsift_kafka::Delivery::ExactlyOnce,
                 Delivery::AtLeastOnce => tailsift_kafka::Delivery::AtLeastOnce,

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use tailsift_config::Config;
+use tailsift_config::{Config, Kafka};
 use tailsift_kafka::{Admin, Ensured, TopicPlan};
 use tracing::{info, warn};
 
-use super::client_settings;
+use super::{client_settings, export_client_settings};
 
 /// The most partitions of a decisions topic that is made here: each epoch writes to as many.
 const LOG_PARTITIONS_MAX: i32 = 8;
@@ -21,15 +21,15 @@ pub(crate) fn dead_letters_plan(config: &Config, topic: &str) -> TopicPlan {
     TopicPlan {
         name: topic.to_owned(),
         partitions: 1,
-        configs: room(config),
+        at_least: room(config),
         ..TopicPlan::default()
     }
 }
 
 /// Kept records may be as large as configured, before compression.
-pub(crate) fn room(config: &Config) -> BTreeMap<String, String> {
+pub(crate) fn room(config: &Config) -> BTreeMap<String, i64> {
     let bytes = config.output.max_message_bytes + FRAMING_BYTES;
-    [("max.message.bytes".to_owned(), bytes.to_string())].into()
+    [("max.message.bytes".to_owned(), i64::try_from(bytes).unwrap_or(i64::MAX))].into()
 }
 
 /// Where verdicts are logged, for an input of so many partitions.
@@ -84,8 +84,8 @@ pub(crate) fn decisions_plan(
 /// If the input or export topic is missing, or an internal one cannot be made.
 pub(crate) fn prepare(config: &Config) -> anyhow::Result<i32> {
     let admin = Admin::new(&client_settings(config))?;
-    let servers = &config.kafka.bootstrap_servers;
-    let existing = |key: &str, topic: &str| {
+    let existing = |admin: &Admin, kafka: &Kafka, key: &str, topic: &str| {
+        let servers = &kafka.bootstrap_servers;
         let found = admin
             .partitions(topic)
             .with_context(|| format!("kafka.bootstrap_servers {servers:?}"))?;
@@ -95,8 +95,10 @@ pub(crate) fn prepare(config: &Config) -> anyhow::Result<i32> {
             )
         })
     };
-    let partitions = existing("input.topic", &config.input.topic)?;
-    existing("output.topic", &config.output.topic)?;
+    let partitions = existing(&admin, &config.kafka, "input.topic", &config.input.topic)?;
+    let elsewhere = Admin::new(&export_client_settings(config))?;
+    let output_kafka = config.output.kafka.as_ref().unwrap_or(&config.kafka);
+    existing(&elsewhere, output_kafka, "output.topic", &config.output.topic)?;
     let log = decisions_plan(config, &admin, partitions, None)?;
     ensure(&admin, &log, "decisions.topic", "")?;
     if let Some(topic) = &config.dead_letters

@@ -26,10 +26,17 @@ pub(crate) fn load(path: &Path, overrides: &[String]) -> anyhow::Result<Config> 
     let config = load_file(path, overrides).map_err(|errors| {
         WrongConfiguration(format!("{}:\n{}", path.display(), Report(&errors)))
     })?;
-    tailsift_kafka::validate_properties(&config.kafka.properties).map_err(|errors| {
-        let lines: Vec<_> = errors.iter().map(ToString::to_string).collect();
-        WrongConfiguration(format!("{}:\n{}", path.display(), lines.join("\n")))
-    })?;
+    let elsewhere = config.output.kafka.as_ref().map(|kafka| ("output.", kafka));
+    let mut lines = Vec::new();
+    for (section, kafka) in [("", &config.kafka)].into_iter().chain(elsewhere) {
+        if let Err(errors) = tailsift_kafka::validate_properties(&kafka.properties) {
+            lines.extend(errors.iter().map(|error| format!("{section}{error}")));
+        }
+    }
+    if !lines.is_empty() {
+        let text = format!("{}:\n{}", path.display(), lines.join("\n"));
+        return Err(WrongConfiguration(text).into());
+    }
     Ok(config)
 }
 

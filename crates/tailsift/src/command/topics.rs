@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use tailsift_config::Config;
 use tailsift_kafka::{Admin, Ensured, TopicPlan};
 
-use crate::app::client_settings;
 use crate::app::topics::{dead_letters_plan, decisions_plan, room};
+use crate::app::{client_settings, export_client_settings};
 use crate::cli::TopicsArgs;
 use crate::command::load;
 
@@ -16,10 +16,12 @@ use crate::command::load;
 pub(crate) fn topics(args: &TopicsArgs) -> anyhow::Result<ExitCode> {
     let config = load(&args.file.config, &args.file.overrides)?;
     let admin = Admin::new(&client_settings(&config))?;
+    let elsewhere = Admin::new(&export_client_settings(&config))?;
     let mut out = std::io::stdout().lock();
     let mut all_right = true;
     for plan in plans(&config, args, &admin)? {
-        match admin.ensure(&plan)? {
+        let is_export = plan.name == config.output.topic;
+        match if is_export { &elsewhere } else { &admin }.ensure(&plan)? {
             Ensured::Created => {
                 writeln!(out, "{}: made, {} partitions", plan.name, plan.partitions)?;
             }
@@ -44,16 +46,16 @@ pub(crate) fn topics(args: &TopicsArgs) -> anyhow::Result<ExitCode> {
 
 fn plans(config: &Config, args: &TopicsArgs, admin: &Admin) -> anyhow::Result<Vec<TopicPlan>> {
     let replication_factor = args.replication_factor;
-    let plan = |name: &str, partitions, configs| TopicPlan {
+    let plan = |name: &str, at_least| TopicPlan {
         name: name.to_owned(),
-        partitions,
+        partitions: args.partitions,
         replication_factor,
-        configs,
+        at_least,
         ..TopicPlan::default()
     };
     let mut plans = vec![
-        plan(&config.input.topic, args.partitions, BTreeMap::new()),
-        plan(&config.output.topic, args.partitions, room(config)),
+        plan(&config.input.topic, BTreeMap::new()),
+        plan(&config.output.topic, room(config)),
         decisions_plan(config, admin, args.partitions, replication_factor)?,
     ];
     plans.extend(

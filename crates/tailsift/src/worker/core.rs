@@ -19,6 +19,8 @@ use crate::metrics::{PartitionLag, WorkerMetrics, forget_partition, publish_part
 const HANDOVER_BUDGET: Duration = Duration::from_secs(5);
 /// How long taking an epoch back may take.
 const RETRACT_BUDGET: Duration = Duration::from_secs(1);
+/// How often the same trouble is told.
+const SAY_EVERY: Duration = Duration::from_secs(60);
 /// How often counters are published.
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
 
@@ -48,12 +50,24 @@ pub(crate) struct Clocks {
     records: u64,
     ends_seen: u64,
     drained: bool,
+    /// Traces that were seen on two partitions when that was last said, and when.
+    astray: u64,
+    astray_said: Option<Instant>,
 }
 
 impl Clocks {
     pub(crate) fn start() -> Self {
         let now = Instant::now();
-        Self { cut: now, published: now, busy: now, records: 0, ends_seen: 0, drained: false }
+        Self {
+            cut: now,
+            published: now,
+            busy: now,
+            records: 0,
+            ends_seen: 0,
+            drained: false,
+            astray: 0,
+            astray_said: None,
+        }
     }
 }
 
@@ -93,6 +107,11 @@ impl RevokeHandler for Handover {
 }
 
 impl WorkerCore {
+    /// Connects what writes.
+    pub(crate) fn make_ready(&mut self) -> anyhow::Result<()> {
+        Ok(self.sink.make_ready()?)
+    }
+
     pub(crate) fn handle_assigned(&mut self, partitions: Vec<Assigned>) {
         self.restoring.begin(partitions);
         self.clocks.busy = Instant::now();
@@ -253,10 +272,29 @@ impl WorkerCore {
         })
     }
 
+    /// Says now and then that the input is not keyed by trace ID.
+    fn warn_of_mixed_keys(&mut self) {
+        let astray = self.shard.stats().traces_on_two_partitions;
+        let said = self.clocks.astray_said;
+        if astray == self.clocks.astray || said.is_some_and(|said| said.elapsed() < SAY_EVERY) {
+            return;
+        }
+        warn!(
+            traces = astray - self.clocks.astray,
+            of_all = "1 in 64 is looked at",
+            "traces have records on two partitions, so their parts are judged apart: have the \
+             producers key records by trace ID, all with the same partitioner (the Collector's \
+             Kafka exporter: partition_traces_by_id: true)"
+        );
+        self.clocks.astray = astray;
+        self.clocks.astray_said = Some(Instant::now());
+    }
+
     fn publish(&mut self, board: &Board, ends: &Ends, joined: bool) {
         let gauges = self.shard.gauges();
         let sink = self.sink.stats();
         self.metrics.publish(self.shard.stats(), &gauges, &sink);
+        self.warn_of_mixed_keys();
         self.metrics.publish_restoring(self.restoring.standing());
         let mut owned = 0;
         for progress in self.shard.progress() {
