@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use tailsift_sampler::{Beginning, Needed, Recovery, Refusal, Restored};
 use tailsift_trace::Millis;
-use tracing::{debug, warn};
+use tracing::warn;
 
-use crate::client::ClientSettings;
+use crate::client::{ClientSettings, TRANSACTION_TIMEOUT_MS};
 use crate::decision_log::{SharedPolicyNames, decode_batch, parse_batch_key};
 use crate::error::{ReadError, RestoreError, TopicError};
 use crate::offsets::Isolation;
@@ -42,6 +42,8 @@ pub struct Restorer {
     pass: Option<Pass>,
     done: VecDeque<Recovered>,
     not_before: Instant,
+    /// Since when open transactions have been waited for, or that was last said.
+    hidden_since: Option<Instant>,
 }
 
 /// A partition whose past is known, or cannot be known.
@@ -81,6 +83,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long a step may read.
 const STEP: Duration = Duration::from_millis(50);
+/// Twice the time-out of a transaction, unless that is set.
+const HIDDEN_FOR_LONG: Duration = Duration::from_millis(2 * TRANSACTION_TIMEOUT_MS);
 const NAP: Duration = Duration::from_millis(5);
 
 impl Restorer {
@@ -99,6 +103,7 @@ impl Restorer {
             pass: None,
             done: VecDeque::new(),
             not_before: Instant::now(),
+            hidden_since: None,
         })
     }
 
@@ -163,13 +168,32 @@ impl Restorer {
         }
         collect_done(&mut pass.jobs, &mut self.done);
         if is_over || pass.jobs.is_empty() {
-            if !pass.jobs.is_empty() {
-                debug!("an open transaction hides the end of the decision log");
-                self.not_before = Instant::now() + LOOK_EVERY;
-            }
+            let is_hidden = !pass.jobs.is_empty();
             self.give_up_pass();
+            self.note_hidden(is_hidden);
         }
         Ok(())
+    }
+
+    /// An open transaction hides the end of the log, or nothing does. It ends by itself, unless a
+    /// broker lost it: then only an operator can end it, and has to be told.
+    fn note_hidden(&mut self, is_hidden: bool) {
+        let now = Instant::now();
+        if !is_hidden {
+            self.hidden_since = None;
+            return;
+        }
+        self.not_before = now + LOOK_EVERY;
+        let since = *self.hidden_since.get_or_insert(now);
+        if now.duration_since(since) >= HIDDEN_FOR_LONG {
+            self.hidden_since = Some(now);
+            warn!(
+                topic = self.settings.topic,
+                waited = ?HIDDEN_FOR_LONG,
+                "an open transaction hides the end of the decision log for longer than any may be \
+                 open: if it hangs, find and abort it (kafka-transactions.sh find-hanging, abort)"
+            );
+        }
     }
 
     /// Makes a job of each partition that was assigned since.
