@@ -2,6 +2,7 @@
 
 mod broker_faults;
 mod corpus;
+mod http;
 mod lifecycle;
 mod membership;
 mod payload;

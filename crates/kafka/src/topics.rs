@@ -19,6 +19,7 @@ use crate::offsets::{
 };
 
 mod plan;
+mod remove;
 #[cfg(test)]
 mod tests;
 

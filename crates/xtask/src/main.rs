@@ -5,9 +5,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod audit;
 mod bench;
 mod check;
 mod cluster;
+mod faults;
 mod generate;
 mod load;
 mod replay;
@@ -26,8 +28,10 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Audit(audit::Audit),
     Bench(bench::Bench),
     Check(check::Check),
+    Faults(faults::Faults),
     #[command(name = "gen")]
     Generate(generate::Generate),
     Load(load::Load),
@@ -47,8 +51,10 @@ fn main() -> ExitCode {
 
 fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Audit(audit) => audit.run(out),
         Command::Bench(bench) => bench.run().map(|()| ExitCode::SUCCESS),
         Command::Check(check) => check.run(out),
+        Command::Faults(faults) => faults.run(),
         Command::Generate(generate) => generate.run(out).map(|()| ExitCode::SUCCESS),
         Command::Load(load) => load.run(out).map(|()| ExitCode::SUCCESS),
         Command::Replay(replay) => replay.run(out).map(|()| ExitCode::SUCCESS),

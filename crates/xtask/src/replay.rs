@@ -51,6 +51,10 @@ impl Replay {
         writeln!(out, "{written}")?;
         let Self { times, seed, .. } = self;
         let corpus = self.corpus.display();
+        writeln!(
+            out,
+            "judge it with window.decision_wait: 30s: records of some traces lie more than 10 s apart"
+        )?;
         writeln!(out, "verify   --corpus {corpus} --times {times} --seed {seed}")?;
         Ok(())
     }

@@ -16,6 +16,8 @@ use crate::cluster::Cluster;
 use crate::replay;
 
 const READ_PATIENCE: Duration = Duration::from_secs(30);
+/// How many missing traces are named.
+const MISSING_SHOWN: usize = 5;
 
 /// Reads an export topic (committed records only) and compares it with what the policies must
 /// have kept of a load; fails unless every span of every such trace is there once, and no other
@@ -62,6 +64,7 @@ impl Verify {
             comparer.record(record.key(), record.value().unwrap_or_default());
             ControlFlow::Continue(())
         })?;
+        let missing: Vec<TraceId> = comparer.missing().take(MISSING_SHOWN).collect();
         let comparison = comparer.finish();
         for policy in &self.policies {
             let count = expected.values().filter(|trace| trace.keep.contains(&policy.name)).count();
@@ -69,6 +72,9 @@ impl Verify {
         }
         writeln!(out, "{:<24} {records:>10}\n", "records read")?;
         write_table(out, &comparison)?;
+        for trace in missing {
+            writeln!(out, "missing                  {trace}")?;
+        }
         let right = if self.repeats_allowed {
             comparison.is_exact_but_for_repeats()
         } else {

@@ -1,0 +1,234 @@
+//! A live load, the processes that work on it, and the judgement when it is over.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use tailsift_fixture::{AuditReport, AuditTarget, Comparison, Tailsift, audit, eventually};
+
+use crate::feed::Feed;
+use crate::form::Form;
+use crate::policies::Policies;
+use crate::rig::{Logged, PATIENCE, Plan, Record, Rig, finished, log_tail, now_ms};
+
+/// The decision log may take so much of its input's bytes.
+const LOG_RATIO_MAX: f64 = 0.02;
+
+/// What came of a scenario.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) rounds: u32,
+    pub(crate) traces: u64,
+    pub(crate) comparison: Comparison,
+    pub(crate) audit: AuditReport,
+    /// Figures that are worth telling.
+    pub(crate) notes: Vec<String>,
+    /// Its traces have the size that the log's share is promised for.
+    pub(crate) judges_size: bool,
+    pub(crate) logs: String,
+}
+
+impl Outcome {
+    /// Judges the export by what was expected, and audits the group.
+    pub(crate) fn of(
+        rig: &Rig,
+        comparison: Comparison,
+        traces: u64,
+        began_late: bool,
+    ) -> anyhow::Result<Self> {
+        let decisions = format!("{}.decisions", rig.group);
+        let audit = audit(AuditTarget {
+            settings: &rig.settings,
+            group: &rig.group,
+            input: &rig.input,
+            decisions: &decisions,
+            began_late,
+        })?;
+        let (notes, logs) = (Vec::new(), String::new());
+        Ok(Self { rounds: 1, traces, comparison, audit, notes, judges_size: false, logs })
+    }
+
+    /// Refuses anything but: each expected trace is visible, each span once, nothing else, the
+    /// audit finds nothing and the log is small.
+    pub(crate) fn ensure_right(&self) -> anyhow::Result<()> {
+        let Self { comparison, audit, logs, .. } = self;
+        ensure!(comparison.expected > 0, "nothing was to be kept: the scenario proves nothing");
+        ensure!(comparison.is_exact(), "{comparison:?}\n{audit}\n{logs}");
+        ensure!(audit.is_right() && audit.verdicts() > 0, "{audit}\n{logs}");
+        let ratio = audit.log_ratio();
+        ensure!(
+            !self.judges_size || ratio <= LOG_RATIO_MAX,
+            "expected a decision log of at most {LOG_RATIO_MAX} of its input, got {ratio:.4}\n{audit}"
+        );
+        Ok(())
+    }
+}
+
+/// A scenario at work.
+pub(crate) struct Stage {
+    pub(crate) rig: Rig,
+    /// Until it is closed.
+    feed: Option<Feed>,
+    members: Vec<Member>,
+    arguments: Vec<String>,
+}
+
+struct Member {
+    child: Tailsift,
+    /// Its `instance`, if its membership is static.
+    instance: Option<String>,
+}
+
+/// Rig and load of a scenario: tests of the long form differ in the wait only.
+pub(crate) fn plan(form: &Form) -> Plan {
+    Plan { decision_wait: form.decision_wait, policies: Policies::Usual, ..Plan::default() }
+}
+
+/// Members that leave or die are noticed soon; producers may be late by a little.
+pub(crate) const CLASSIC: &[&str] = &[
+    "kafka.properties={session.timeout.ms: \"6000\", heartbeat.interval.ms: \"500\"}",
+    "input.idle_grace=2s",
+];
+
+/// A record without a value for each partition: it holds no trace and moves the clock to now.
+pub(crate) fn clocks(partitions: u32) -> anyhow::Result<Vec<Record>> {
+    let clock = |partition| {
+        let (timestamp_ms, headers) = (now_ms(), Vec::new());
+        Record { key: None, value: None, partition, timestamp_ms, headers }
+    };
+    Ok((0..i32::try_from(partitions)?).map(clock).collect())
+}
+
+impl Stage {
+    /// Starts the load. `settings` are `--set` arguments of every process.
+    pub(crate) fn open(rig: Rig, form: &Form, settings: &[&str]) -> anyhow::Result<Self> {
+        let set = settings.iter().flat_map(|setting| ["--set".to_owned(), (*setting).to_owned()]);
+        let feed = Some(Feed::start(&rig, form)?);
+        Ok(Self { rig, feed, members: Vec::new(), arguments: set.collect() })
+    }
+
+    /// Starts a member; its number.
+    pub(crate) fn start(&mut self, instance: Option<String>) -> anyhow::Result<usize> {
+        let child = self.spawn(instance.as_deref())?;
+        self.members.push(Member { child, instance });
+        Ok(self.members.len() - 1)
+    }
+
+    /// Ends a member as a power cut would, and starts it again at once.
+    pub(crate) fn kill_and_restart(&mut self, number: usize) -> anyhow::Result<()> {
+        self.members[number].child.kill9()?;
+        self.restart(number)
+    }
+
+    /// Starts a member again that has ended.
+    pub(crate) fn restart(&mut self, number: usize) -> anyhow::Result<()> {
+        let child = self.spawn(self.members[number].instance.as_deref())?;
+        self.members[number].child = child;
+        Ok(())
+    }
+
+    /// Asks a member to stop, and waits until it has; it is a member no more.
+    pub(crate) fn stop(&mut self, number: usize) -> anyhow::Result<Logged> {
+        let Member { child, .. } = self.members.remove(number);
+        child.sigterm()?;
+        finished(child)
+    }
+
+    /// Asks a member to stop, and starts it again when it has.
+    pub(crate) fn stop_and_restart(&mut self, number: usize) -> anyhow::Result<()> {
+        let child = &mut self.members[number].child;
+        child.sigterm()?;
+        let status = child.wait(PATIENCE)?;
+        ensure!(
+            status.success(),
+            "expected exit code 0, got {status}\n{}",
+            log_tail(&child.stderr())
+        );
+        self.restart(number)
+    }
+
+    pub(crate) fn member(&mut self, number: usize) -> &mut Tailsift {
+        &mut self.members[number].child
+    }
+
+    pub(crate) fn members(&self) -> usize {
+        self.members.len()
+    }
+
+    fn spawn(&self, instance: Option<&str>) -> anyhow::Result<Tailsift> {
+        let own = instance.map(|instance| format!("instance={instance}"));
+        let mut arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
+        arguments.extend(own.iter().flat_map(|own| ["--set", own.as_str()]));
+        self.rig.run(&[&arguments])
+    }
+
+    /// Waits until every partition has committed more than it had.
+    pub(crate) fn wait_for_progress(&mut self) -> anyhow::Result<()> {
+        let mut before = None;
+        self.watch("every partition commits more", 2 * PATIENCE, |rig| {
+            let now = rig.committed()?;
+            let before = before.get_or_insert_with(|| now.clone());
+            Ok(now.iter().zip(before).all(|(now, before)| now > before))
+        })
+    }
+
+    /// Waits until so many more records of the export are readable.
+    pub(crate) fn wait_for_exports(&mut self, count: usize) -> anyhow::Result<()> {
+        let wanted = self.rig.visible()? + i64::try_from(count)?;
+        self.watch("more is exported", 2 * PATIENCE, |rig| Ok(rig.visible()? >= wanted))
+    }
+
+    /// Waits until so much time is over.
+    pub(crate) fn wait_for(&mut self, time: Duration) -> anyhow::Result<()> {
+        let since = Instant::now();
+        self.watch("time passes", 2 * time + PATIENCE, |_| Ok(since.elapsed() >= time))
+    }
+
+    /// Waits for something while no process ends. That the broker does not answer is waited out.
+    pub(crate) fn watch(
+        &mut self,
+        what: &str,
+        patience: Duration,
+        mut look: impl FnMut(&Rig) -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
+        let Self { rig, members, .. } = self;
+        let mut unanswered = None;
+        let result = eventually(what, patience, || {
+            for (number, member) in members.iter_mut().enumerate() {
+                let ended = member.child.try_wait()?;
+                ensure!(ended.is_none(), "process {number} ended: {ended:?}");
+            }
+            let answer = look(rig);
+            let is_so = *answer.as_ref().unwrap_or(&false);
+            unanswered = answer.err();
+            Ok(is_so.then_some(()))
+        });
+        let result = result.with_context(|| format!("the last question: {unanswered:?}"));
+        result.with_context(|| self.logs())
+    }
+
+    fn logs(&self) -> String {
+        let tails = self.members.iter().enumerate().map(|(number, member)| {
+            format!("--- process {number}:\n{}\n", log_tail(&member.child.stderr()))
+        });
+        tails.collect()
+    }
+
+    /// Ends the load, waits until all of it is decided, stops the processes, and judges.
+    pub(crate) fn close(mut self, rounds: u32) -> anyhow::Result<Outcome> {
+        let fed = self.feed.take().context("the stage is closed")?.finish()?;
+        // Idle partitions' clocks wait for their grace: not for that is this made.
+        self.wait_for(self.rig.plan.decision_wait + Duration::from_millis(100))?;
+        self.rig.produce(&clocks(self.rig.plan.partitions)?)?;
+        self.watch("all of the input is committed", 2 * PATIENCE, |rig| {
+            Ok(rig.committed()? == rig.input_ends()?)
+        })?;
+        let logs = self.logs();
+        while self.members() > 0 {
+            self.stop(0)?;
+        }
+        let comparison = self.rig.compare(&fed.expected)?;
+        let outcome = Outcome::of(&self.rig, comparison, fed.traces, false);
+        let outcome = outcome.with_context(|| logs.clone())?;
+        Ok(Outcome { rounds, judges_size: true, logs, ..outcome })
+    }
+}
