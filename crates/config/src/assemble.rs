@@ -24,6 +24,7 @@ pub(crate) fn config(root: &Node, check: &mut Check) -> Option<Config> {
     let input = input(&view);
     let output = output(&view);
     check_clusters(&view, output.as_ref(), check);
+    check_servers(&view, check);
     let dead_letters = dead_letters(&view, group.as_deref());
     let window = window(&view, check);
     let decisions = decisions(&view, group.as_deref(), window.as_ref(), check);
@@ -67,6 +68,44 @@ fn check_clusters(root: &View<'_>, output: Option<&Output>, check: &mut Check) {
         );
         check.error(view.place("kafka"), "output.kafka", message);
     }
+}
+
+/// The client would take anything and find out later, broker by broker.
+fn check_servers(root: &View<'_>, check: &mut Check) {
+    let clusters = [
+        (root.section("kafka"), "kafka.bootstrap_servers"),
+        (
+            root.section("output").and_then(|view| view.section("kafka")),
+            "output.kafka.bootstrap_servers",
+        ),
+    ];
+    for (section, path) in clusters {
+        let Some(view) = section else { continue };
+        let Some(servers) = view.own("bootstrap_servers").and(view.text("bootstrap_servers"))
+        else {
+            continue;
+        };
+        if !servers.split(',').all(|server| is_server(server.trim())) {
+            let message = format!(
+                "expected host:port, separated by commas, such as kafka-1:9092,kafka-2:9092, got {}",
+                view.given("bootstrap_servers"),
+            );
+            check.error(view.place("bootstrap_servers"), path, message);
+        }
+    }
+}
+
+/// `host`, `host:port` or `protocol://host:port`; the host may be an IPv6 address in brackets.
+fn is_server(text: &str) -> bool {
+    let server = text.split_once("://").map_or(text, |(_, server)| server);
+    let (host, port) = match server.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        Some(_) | None => (server, None),
+    };
+    let is_host = |c: char| !c.is_whitespace() && !"/@?#".contains(c);
+    !host.is_empty()
+        && host.chars().all(is_host)
+        && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
 }
 
 fn kafka(view: &View<'_>) -> Option<Kafka> {

@@ -116,7 +116,7 @@ pub struct Sink {
 
 enum State {
     Idle,
-    Working(Work),
+    Working(Box<Work>),
 }
 
 impl Sink {
@@ -158,7 +158,7 @@ impl Sink {
     pub fn begin(&mut self, epoch: Epoch) {
         assert!(self.is_idle(), "one epoch at a time");
         assert!(self.producers.is_some(), "parts come of partitions that were given");
-        self.state = State::Working(Work::new(&self.settings, epoch));
+        self.state = State::Working(Box::new(Work::new(&self.settings, epoch)));
     }
 
     /// True if no epoch is under way.
@@ -469,7 +469,7 @@ impl Sink {
         Ok(())
     }
 
-    fn committed(&mut self, mut work: Work) -> SinkEvent {
+    fn committed(&mut self, mut work: Box<Work>) -> SinkEvent {
         work.epoch.parts = std::mem::take(&mut work.done);
         let parts = work.epoch.parts.iter();
         let letters: usize = parts.clone().map(|part| part.dead_letters.len()).sum();

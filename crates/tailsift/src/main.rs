@@ -39,13 +39,11 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(args),
         Command::Run(args) => {
             let config = command::load(&args.file.config, &args.file.overrides)?;
-            {
-                let wishes = app::Wishes {
-                    exit_when_idle: args.exit_when_idle,
-                    accept_lost_decisions: args.accept_lost_decisions,
-                };
-                app::run(&config, wishes)
-            }
+            let wishes = app::Wishes {
+                exit_when_idle: args.exit_when_idle,
+                accept_lost_decisions: args.accept_lost_decisions,
+            };
+            app::run(&config, wishes)
         }
         Command::Check(args) => command::check(args),
         Command::Topics(args) => command::topics(args),

@@ -395,6 +395,34 @@ kafka:
 }
 
 #[test]
+fn brokers_are_hosts_with_ports() {
+    crate::loaded(&format!(
+        "{}output: {{kafka: {{bootstrap_servers: 'a:9092, b:9093,[::1]:9094,SSL://c:9095,d'}}}}\n\
+         delivery: at_least_once",
+        crate::BASE
+    ));
+    let cases = [
+        "output: {kafka: {bootstrap_servers: 'localhost:99999'}}\ndelivery: at_least_once",
+        "output: {kafka: {bootstrap_servers: 'a:9092,,b:9092'}}\ndelivery: at_least_once",
+        "output: {kafka: {bootstrap_servers: 'foo bar'}}\ndelivery: at_least_once",
+    ];
+    check_keys(
+        &cases,
+        &expect![[r#"
+        output: {kafka: {bootstrap_servers: 'localhost:99999'}}
+        delivery: at_least_once
+            line 3: output.kafka.bootstrap_servers: expected host:port, separated by commas, such as kafka-1:9092,kafka-2:9092, got "localhost:99999"
+        output: {kafka: {bootstrap_servers: 'a:9092,,b:9092'}}
+        delivery: at_least_once
+            line 3: output.kafka.bootstrap_servers: expected host:port, separated by commas, such as kafka-1:9092,kafka-2:9092, got "a:9092,,b:9092"
+        output: {kafka: {bootstrap_servers: 'foo bar'}}
+        delivery: at_least_once
+            line 3: output.kafka.bootstrap_servers: expected host:port, separated by commas, such as kafka-1:9092,kafka-2:9092, got "foo bar"
+    "#]],
+    );
+}
+
+#[test]
 fn another_cluster_has_no_transactions_in_common() {
     let cases = [
         "output: {kafka: {bootstrap_servers: x}}",
