@@ -94,7 +94,8 @@ pub(crate) struct ConfigArgs {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) file: ConfigArgs,
-    /// Stop, with exit code 0, once all is read and decided and nothing came for this long
+    /// Stop, with exit code 0, once all is read and decided and nothing came for this long, or as
+    /// soon as the group has committed the end of every partition
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub(crate) exit_when_idle: Option<Duration>,
     /// Take up partitions whose decision log was deleted or cut off: what was exported since their
@@ -117,9 +118,10 @@ pub(crate) struct CheckArgs {
 pub(crate) struct TopicsArgs {
     #[command(flatten)]
     pub(crate) file: ConfigArgs,
-    /// Partitions of topics that are made
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(i32).range(1..=100_000))]
-    pub(crate) partitions: i32,
+    /// Partitions of topics that are made, and that existing ones must have [default: 8, or what
+    /// is there]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=100_000))]
+    pub(crate) partitions: Option<i32>,
     /// Replicas of topics that are made [default: 3, or all brokers where they are fewer]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=100))]
     pub(crate) replication_factor: Option<i32>,

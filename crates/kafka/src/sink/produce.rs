@@ -217,6 +217,13 @@ impl ProducerContext for Context {
             Err((error, _)) => {
                 self.reports().failure.get_or_insert_with(|| error.clone());
             }
+            // A retry that the broker took for a repetition is written, but nobody says where. The
+            // offset is needed, so the epoch is sent again.
+            Ok(message) if reports > 0 && message.offset() < 0 => {
+                let unknown =
+                    KafkaError::MessageProduction(RDKafkaErrorCode::DuplicateSequenceNumber);
+                self.reports().failure.get_or_insert(unknown);
+            }
             Ok(message) if reports > 0 => {
                 let partition = i32::try_from(reports - 1).unwrap_or(i32::MAX);
                 self.reports().batches.insert(partition, message.offset());

@@ -12,6 +12,9 @@ use crate::app::{client_settings, export_client_settings};
 use crate::cli::TopicsArgs;
 use crate::command::load;
 
+/// Of topics that are made, unless told otherwise.
+const DEFAULT_PARTITIONS: i32 = 8;
+
 /// Makes missing topics and lists how existing ones differ from what tailsift needs.
 pub(crate) fn topics(args: &TopicsArgs) -> anyhow::Result<ExitCode> {
     let config = load(&args.file.config, &args.file.overrides)?;
@@ -19,7 +22,7 @@ pub(crate) fn topics(args: &TopicsArgs) -> anyhow::Result<ExitCode> {
     let elsewhere = Admin::new(&export_client_settings(&config))?;
     let mut out = std::io::stdout().lock();
     let mut all_right = true;
-    for plan in plans(&config, args, &admin)? {
+    for plan in plans(&config, args, &admin, &elsewhere)? {
         let is_export = plan.name == config.output.topic;
         match if is_export { &elsewhere } else { &admin }.ensure(&plan)? {
             Ensured::Created => {
@@ -44,20 +47,25 @@ pub(crate) fn topics(args: &TopicsArgs) -> anyhow::Result<ExitCode> {
     Ok(if all_right { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn plans(config: &Config, args: &TopicsArgs, admin: &Admin) -> anyhow::Result<Vec<TopicPlan>> {
+fn plans(
+    config: &Config,
+    args: &TopicsArgs,
+    admin: &Admin,
+    elsewhere: &Admin,
+) -> anyhow::Result<Vec<TopicPlan>> {
     let replication_factor = args.replication_factor;
-    let plan = |name: &str, at_least| TopicPlan {
-        name: name.to_owned(),
-        partitions: args.partitions,
-        replication_factor,
-        at_least,
-        ..TopicPlan::default()
+    let plan = |admin: &Admin, name: &str, at_least| -> anyhow::Result<TopicPlan> {
+        let partitions = match args.partitions {
+            Some(partitions) => partitions,
+            None => admin.partitions(name)?.unwrap_or(DEFAULT_PARTITIONS),
+        };
+        let name = name.to_owned();
+        Ok(TopicPlan { name, partitions, replication_factor, at_least, ..TopicPlan::default() })
     };
-    let mut plans = vec![
-        plan(&config.input.topic, BTreeMap::new()),
-        plan(&config.output.topic, room(config)),
-        decisions_plan(config, admin, args.partitions, replication_factor)?,
-    ];
+    let input = plan(admin, &config.input.topic, BTreeMap::new())?;
+    let output = plan(elsewhere, &config.output.topic, room(config))?;
+    let log = decisions_plan(config, admin, input.partitions, replication_factor)?;
+    let mut plans = vec![input, output, log];
     plans.extend(
         config
             .dead_letters
