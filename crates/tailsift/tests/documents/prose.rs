@@ -146,7 +146,7 @@ fn the_readmes_policy_file_loads() {
     let config = tailsift_config::load(file, &[], &|_| None, &no_file)
         .unwrap_or_else(|errors| panic!("{}", tailsift_config::Report(&errors)));
     let names: Vec<_> = config.policies().iter().map(|policy| policy.name.as_str()).collect();
-    assert_eq!(names, ["errors", "slow", "unsure", "slow-features"]);
+    assert_eq!(names, ["errors", "slow-features", "slow", "unsure"]);
     let dead_letters = config.dead_letters.expect("they are on unless switched off");
     for topic in [&config.input.topic, &config.output.topic, &dead_letters] {
         assert!(readme.contains(&format!("`{topic}`")), "the README does not name topic {topic}");
