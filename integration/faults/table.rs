@@ -20,10 +20,15 @@ fn collector(scenario: &str) -> &'static str {
     }
 }
 
-/// Runs the scenarios whose names contain an argument, all without one.
+/// Runs the scenarios that the arguments name, all without one.
 pub(crate) fn run(form: &Form) -> ExitCode {
     let only: Vec<String> =
         std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    let is_known = |word: &&String| SCENARIOS.iter().any(|(name, _)| *name == word.as_str());
+    if let Some(unknown) = only.iter().find(|word| !is_known(word)) {
+        let names: Vec<&str> = SCENARIOS.iter().map(|(name, _)| *name).collect();
+        return failed(&anyhow::anyhow!("expected one of {}, got {unknown}", names.join(", ")));
+    }
     let mut rows = Vec::new();
     let mut is_right = true;
     for (name, scenario) in SCENARIOS {
