@@ -41,6 +41,8 @@ pub(crate) struct Wishes {
     pub(crate) exit_when_idle: Option<Duration>,
     /// Take up partitions whose decision log lacks what is needed, as if it had never been.
     pub(crate) accept_lost_decisions: bool,
+    /// The internal topics are there and as they should be.
+    pub(crate) topics_are_made: bool,
 }
 
 /// A processor that runs; stopped when dropped.
@@ -84,14 +86,15 @@ pub(crate) fn run(config: &Config, wishes: Wishes) -> anyhow::Result<ExitCode> {
 }
 
 impl App {
-    /// Starts a processor without HTTP surface or signal handling.
+    /// Starts a processor without HTTP surface or signal handling, on topics that are all there.
     ///
     /// # Errors
     /// If topics are missing or Kafka does not answer.
     pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
         let health = Arc::new(Health::new(build::worker_count(config)));
         let live = Arc::new(live_view(config));
-        Self::start_with(config, Arc::default(), &health, &live, Wishes::default())
+        let wishes = Wishes { topics_are_made: true, ..Wishes::default() };
+        Self::start_with(config, Arc::default(), &health, &live, wishes)
     }
 
     fn start_with(
@@ -101,7 +104,7 @@ impl App {
         live: &Arc<LiveView>,
         wishes: Wishes,
     ) -> anyhow::Result<Running> {
-        let partitions = topics::prepare(config)?;
+        let partitions = topics::prepare(config, wishes.topics_are_made)?;
         let workers = build::worker_count(config);
         let board = Arc::new(Board::new(workers));
         let parts = build::Parts::new(

@@ -42,6 +42,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
             let wishes = app::Wishes {
                 exit_when_idle: args.exit_when_idle,
                 accept_lost_decisions: args.accept_lost_decisions,
+                topics_are_made: false,
             };
             app::run(&config, wishes)
         }

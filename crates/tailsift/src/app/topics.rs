@@ -80,9 +80,12 @@ pub(crate) fn decisions_plan(
 
 /// Sees that the topics are there; makes the internal ones. The input's number of partitions.
 ///
+/// `are_made`: the internal ones are there and as they should be. The embedded broker, which makes
+/// them itself, does not answer questions about their settings.
+///
 /// # Errors
 /// If the input or export topic is missing, or an internal one cannot be made.
-pub(crate) fn prepare(config: &Config) -> anyhow::Result<i32> {
+pub(crate) fn prepare(config: &Config, are_made: bool) -> anyhow::Result<i32> {
     let admin = Admin::new(&client_settings(config))?;
     let existing = |admin: &Admin, kafka: &Kafka, key: &str, topic: &str| {
         let servers = &kafka.bootstrap_servers;
@@ -99,6 +102,9 @@ pub(crate) fn prepare(config: &Config) -> anyhow::Result<i32> {
     let elsewhere = Admin::new(&export_client_settings(config))?;
     let output_kafka = config.output.kafka.as_ref().unwrap_or(&config.kafka);
     existing(&elsewhere, output_kafka, "output.topic", &config.output.topic)?;
+    if are_made {
+        return Ok(partitions);
+    }
     let log = decisions_plan(config, &admin, partitions, None)?;
     ensure(&admin, &log, "decisions.topic", "")?;
     if let Some(topic) = &config.dead_letters
