@@ -120,7 +120,9 @@ impl App {
             .collect();
         let workers = workers.inspect_err(|_| stop.set())?;
         let (watched, idle) = (Arc::clone(&board), wishes.exit_when_idle);
-        let watcher = watch::start(config, partitions, watched, Arc::clone(&stop), idle)
+        // The embedded broker deletes nothing.
+        let retention = (!wishes.topics_are_made).then(|| retention::Retention::new(config));
+        let watcher = watch::start(config, partitions, watched, Arc::clone(&stop), idle, retention)
             .inspect_err(|_| stop.set())?;
         Ok(Running {
             workers,

@@ -29,11 +29,11 @@ pub(crate) fn start(
     board: Arc<Board>,
     stop: Arc<Stop>,
     exit_when_idle: Option<Duration>,
+    mut retention: Option<Retention>,
 ) -> anyhow::Result<JoinHandle<()>> {
     let settings = client_settings(config);
     let observer = Observer::new(&settings, &config.input.topic)?;
     let admin = Admin::new(&settings)?.with_patience(PATIENCE);
-    let mut retention = Retention::new(config);
     let (group, topic) = (config.group.clone(), config.input.topic.clone());
     let watch = move || {
         let mut partitions = partitions as usize;
@@ -61,7 +61,9 @@ pub(crate) fn start(
                 info!("nothing is left to do");
                 stop.set();
             }
-            retention.tend(&admin);
+            if let Some(retention) = &mut retention {
+                retention.tend(&admin);
+            }
             asked += ASK_EVERY;
             while !stop.is_set() && Instant::now() < asked {
                 std::thread::sleep(NAP);
