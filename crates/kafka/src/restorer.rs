@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use tailsift_sampler::{Beginning, Needed, Recovery, Refusal, Restored};
+use tailsift_sampler::{Beginning, Needed, Recovery, Restored};
 use tailsift_trace::Millis;
 use tracing::warn;
 
@@ -159,7 +159,7 @@ impl Restorer {
         while Instant::now() < deadline && !pass.reader.at_end() && !pass.jobs.is_empty() {
             let Some(record) = pass.reader.next(NAP)? else { continue };
             if let Some((job, error)) = pass.handle(&record, &self.settings, &self.names) {
-                self.done.push_back(job.refused(error));
+                self.done.push_back(job.recovered(Err(error)));
             }
         }
         let is_over = pass.reader.at_end();
@@ -213,7 +213,8 @@ impl Restorer {
             if partitions > 0 {
                 self.waiting.push(job);
             } else {
-                self.done.push_back(job.refused(RestoreError::NoTopic { topic: topic.clone() }));
+                let missing = RestoreError::NoTopic { topic: topic.clone() };
+                self.done.push_back(job.recovered(Err(missing)));
             }
         }
         collect_done(&mut self.waiting, &mut self.done);
@@ -241,6 +242,9 @@ impl Restorer {
             }
         }
         collect_done(&mut self.waiting, &mut self.done);
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
         let mut from: Vec<Option<i64>> = vec![None; starts.len()];
         let mut lower = |partition: usize, offset: i64| {
             if let Some(slot) = from.get_mut(partition) {
@@ -332,30 +336,22 @@ fn collect_done(jobs: &mut Vec<Job>, done: &mut VecDeque<Recovered>) {
     while place < jobs.len() {
         match jobs[place].recovery.poll() {
             None => place += 1,
-            Some(outcome) => done.push_back(jobs.swap_remove(place).recovered(outcome)),
+            Some(outcome) => {
+                let outcome = outcome.map_err(RestoreError::from);
+                done.push_back(jobs.swap_remove(place).recovered(outcome));
+            }
         }
     }
 }
 
 impl Job {
-    fn recovered(self, outcome: Result<Restored, Refusal>) -> Recovered {
+    fn recovered(self, outcome: Result<Restored, RestoreError>) -> Recovered {
         Recovered {
             partition: self.recovery.partition(),
             log_start: self.log_start,
-            outcome: outcome.map_err(RestoreError::from),
+            outcome,
             without_log: self.recovery.without_log(),
             from_log_alone: self.recovery.is_from_log_alone(),
-            took: self.began.elapsed(),
-        }
-    }
-
-    fn refused(self, error: RestoreError) -> Recovered {
-        Recovered {
-            partition: self.recovery.partition(),
-            log_start: self.log_start,
-            outcome: Err(error),
-            without_log: self.recovery.without_log(),
-            from_log_alone: false,
             took: self.began.elapsed(),
         }
     }

@@ -107,7 +107,7 @@ pub struct SinkStats {
 /// [`Sink::STEP`], so that the thread which polls the consumer can drive it.
 pub struct Sink {
     settings: SinkSettings,
-    /// `None` until [`open`](Self::open) or [`make_ready`](Self::make_ready).
+    /// `None` until [`make_ready`](Self::make_ready).
     producers: Option<Producers>,
     state: State,
     stats: SinkStats,
@@ -394,10 +394,7 @@ impl Sink {
             return Ok(Next::Step(Step::Send { metadata, cursor }));
         }
         for part in work.epoch.parts.iter_mut().filter(|part| part.has_batch) {
-            part.batch_offset = self
-                .producers
-                .as_ref()
-                .and_then(|producers| producers.own.batch_offset(part.partition));
+            part.batch_offset = self.producer().batch_offset(part.partition);
         }
         Ok(Next::Step(match metadata {
             Some(metadata) => Step::Offsets { metadata },

@@ -66,9 +66,8 @@ impl Part {
             stream_time: self.commit_stream_time,
             read_stream_time: self.next_stream_time,
             live_from: match self.committed_live_from() {
-                LiveFrom::Nothing => None,
                 LiveFrom::Offset(offset) => Some(offset),
-                LiveFrom::Batch => self.batch_offset,
+                LiveFrom::Nothing | LiveFrom::Batch => None,
             },
             kept_from: self.committed_kept_from(),
             config,

@@ -25,7 +25,7 @@ use crate::metrics;
 use crate::shutdown::{Stop, on_signals};
 use crate::worker::{Worker, wall_now};
 use board::Board;
-pub(crate) use build::{client_settings, export_client_settings};
+pub(crate) use build::client_settings;
 
 /// How long stopping may take before it is given up.
 const STOP_BUDGET: Duration = Duration::from_secs(30);

@@ -240,10 +240,7 @@ impl Worker {
         random: &mut Random,
         broker: &mut Broker,
     ) -> Result<Next, Reply> {
-        let fault = fault(random, broker);
-        if let Some(failed @ (Reply::Retriable | Reply::Abortable)) = fault {
-            return Err(failed);
-        }
+        let is_lost = reply_is_lost(random, broker)?;
         let (mutation, bytes_max) = (self.settings.mutation, self.settings.message_bytes_max);
         let part = &mut shipment.epoch.parts[place];
         let mut written = Vec::new();
@@ -266,7 +263,7 @@ impl Worker {
                 shipment.written.insert(partition, offset);
             }
         }
-        if fault == Some(Reply::Lost) {
+        if is_lost {
             // The delivery reports never came.
             return Err(Reply::Abortable);
         }
@@ -319,10 +316,7 @@ impl Worker {
         random: &mut Random,
         broker: &mut Broker,
     ) -> Result<Next, Reply> {
-        let fault = fault(random, broker);
-        if let Some(failed @ (Reply::Retriable | Reply::Abortable)) = fault {
-            return Err(failed);
-        }
+        let is_lost = reply_is_lost(random, broker)?;
         let late = [Mutation::MetadataLate, Mutation::MetadataUnchecked];
         let is_late = self.settings.mutation.is_some_and(|mutation| late.contains(&mutation));
         let membership = if is_late { self.client.membership() } else { shipment.membership };
@@ -341,7 +335,7 @@ impl Worker {
             offsets.insert(part.partition, Offset { offset, commit });
         }
         broker.send_offsets(session, membership, offsets, &shipment.tokens).map_err(reply_of)?;
-        if fault == Some(Reply::Lost) {
+        if is_lost {
             // The same call again does no harm.
             return Err(Reply::Retriable);
         }
@@ -354,16 +348,13 @@ impl Worker {
         random: &mut Random,
         broker: &mut Broker,
     ) -> Result<Next, Reply> {
-        let fault = fault(random, broker);
-        if let Some(failed @ (Reply::Retriable | Reply::Abortable)) = fault {
-            return Err(failed);
-        }
+        let is_lost = reply_is_lost(random, broker)?;
         broker.end(session, Outcome::Committed).map_err(reply_of)?;
-        match fault {
+        match is_lost {
             // The client tries again by itself, or gives up without having learned anything.
-            Some(_) if random.chance(500) => Err(Reply::Retriable),
-            Some(_) => Err(Reply::Lost),
-            None => Ok(Next::Committed),
+            true if random.chance(500) => Err(Reply::Retriable),
+            true => Err(Reply::Lost),
+            false => Ok(Next::Committed),
         }
     }
 
@@ -404,6 +395,17 @@ fn fault(random: &mut Random, broker: &Broker) -> Option<Reply> {
         Some(Reply::Lost)
     } else {
         None
+    }
+}
+
+/// Whether a call that has its effect loses its reply.
+///
+/// # Errors
+/// What it failed with, if it has none.
+fn reply_is_lost(random: &mut Random, broker: &Broker) -> Result<bool, Reply> {
+    match fault(random, broker) {
+        Some(failed @ (Reply::Retriable | Reply::Abortable)) => Err(failed),
+        fault => Ok(fault == Some(Reply::Lost)),
     }
 }
 

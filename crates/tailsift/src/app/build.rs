@@ -35,9 +35,9 @@ pub(crate) fn client_settings(config: &Config) -> ClientSettings {
     cluster(&config.kafka)
 }
 
-/// How to reach the cluster of the output topic.
-pub(crate) fn export_client_settings(config: &Config) -> ClientSettings {
-    cluster(config.output.kafka.as_ref().unwrap_or(&config.kafka))
+/// How to reach the cluster of the output topic; `None` if it is the input's.
+pub(crate) fn export_client_settings(config: &Config) -> Option<ClientSettings> {
+    config.output.kafka.as_ref().map(cluster)
 }
 
 fn cluster(kafka: &Kafka) -> ClientSettings {
@@ -167,7 +167,7 @@ impl<'a> Parts<'a> {
         let instance = config.instance.clone().unwrap_or_else(|| format!("{:016x}", self.random));
         SinkSettings {
             client: client_settings(config),
-            export_client: config.output.kafka.as_ref().map(cluster),
+            export_client: export_client_settings(config),
             delivery: match config.delivery {
                 Delivery::ExactlyOnce => tailsift_kafka::Delivery::ExactlyOnce,
                 Delivery::AtLeastOnce => tailsift_kafka::Delivery::AtLeastOnce,

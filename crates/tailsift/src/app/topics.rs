@@ -7,7 +7,8 @@ use tailsift_config::{Config, Kafka};
 use tailsift_kafka::{Admin, Ensured, TopicPlan};
 use tracing::{info, warn};
 
-use super::{client_settings, export_client_settings};
+use super::build::export_client_settings;
+use super::client_settings;
 
 /// The most partitions of a decisions topic that is made here: each epoch writes to as many.
 const LOG_PARTITIONS_MAX: i32 = 8;
@@ -15,6 +16,14 @@ const LOG_PARTITIONS_MAX: i32 = 8;
 const FRAMING_BYTES: usize = 64 << 10;
 /// A batch of verdicts is cut into records below this.
 const BATCH_BYTES: i64 = 1_000_000;
+
+/// Asks the output topic's cluster; `None` if it is the input's.
+///
+/// # Errors
+/// If librdkafka refuses the settings.
+pub(crate) fn output_admin(config: &Config) -> anyhow::Result<Option<Admin>> {
+    Ok(export_client_settings(config).map(|settings| Admin::new(&settings)).transpose()?)
+}
 
 /// Where unreadable records go.
 pub(crate) fn dead_letters_plan(config: &Config, topic: &str) -> TopicPlan {
@@ -99,9 +108,10 @@ pub(crate) fn prepare(config: &Config, are_made: bool) -> anyhow::Result<i32> {
         })
     };
     let partitions = existing(&admin, &config.kafka, "input.topic", &config.input.topic)?;
-    let elsewhere = Admin::new(&export_client_settings(config))?;
-    let output_kafka = config.output.kafka.as_ref().unwrap_or(&config.kafka);
-    existing(&elsewhere, output_kafka, "output.topic", &config.output.topic)?;
+    let elsewhere = output_admin(config)?;
+    let output = elsewhere.as_ref().unwrap_or(&admin);
+    let kafka = config.output.kafka.as_ref().unwrap_or(&config.kafka);
+    existing(output, kafka, "output.topic", &config.output.topic)?;
     if are_made {
         return Ok(partitions);
     }

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use tailsift_config::Config;
 use tailsift_kafka::{Admin, Ensured, TopicPlan};
 
-use crate::app::topics::{dead_letters_plan, decisions_plan, room};
-use crate::app::{client_settings, export_client_settings};
+use crate::app::client_settings;
+use crate::app::topics::{dead_letters_plan, decisions_plan, output_admin, room};
 use crate::cli::TopicsArgs;
 use crate::command::load;
 
@@ -19,12 +19,13 @@ const DEFAULT_PARTITIONS: i32 = 8;
 pub(crate) fn topics(args: &TopicsArgs) -> anyhow::Result<ExitCode> {
     let config = load(&args.file.config, &args.file.overrides)?;
     let admin = Admin::new(&client_settings(&config))?;
-    let elsewhere = Admin::new(&export_client_settings(&config))?;
+    let elsewhere = output_admin(&config)?;
+    let output_admin = elsewhere.as_ref().unwrap_or(&admin);
     let mut out = std::io::stdout().lock();
     let mut all_right = true;
-    for plan in plans(&config, args, &admin, &elsewhere)? {
+    for plan in plans(&config, args, &admin, output_admin)? {
         let is_export = plan.name == config.output.topic;
-        match if is_export { &elsewhere } else { &admin }.ensure(&plan)? {
+        match if is_export { output_admin } else { &admin }.ensure(&plan)? {
             Ensured::Created => {
                 writeln!(out, "{}: made, {} partitions", plan.name, plan.partitions)?;
             }
