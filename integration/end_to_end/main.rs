@@ -2,6 +2,7 @@
 
 mod broker_faults;
 mod corpus;
+mod export_refuses;
 mod http;
 mod lifecycle;
 mod membership;
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
     // Tests that need a broker of their own, and take the longest, come first.
     let suites = [
         broker_faults::TESTS,
+        export_refuses::TESTS,
         refusals::TESTS,
         corpus::TESTS,
         lifecycle::TESTS,

@@ -42,7 +42,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("kill9_kip848", members::kill9_kip848),
     ("scale", members::scale),
     ("stop", members::stopped),
-    ("broker", broker::killed),
+    ("broker", broker::only_one),
+    ("brokers", broker::one_of_three),
     ("rolling", members::rolling),
     ("verdicts", straddle::verdicts),
     ("log_made_anew", refused::log_made_anew),
@@ -51,8 +52,6 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("backlog", backlog::drained),
 ];
 
-/// All but `broker`: a broker of one node loses transactions of its own accord when it is killed,
-/// too often for a test that must always pass.
 const TESTS: &[IntegrationTest] = &[
     ("faults::stop", || short(members::stopped)),
     ("faults::kill9", || short(members::kill9)),
@@ -63,6 +62,8 @@ const TESTS: &[IntegrationTest] = &[
     ("faults::verdicts", || short(straddle::verdicts)),
     ("faults::log_made_anew", || short(refused::log_made_anew)),
     ("faults::offsets_deleted", || short(refused::offsets_deleted)),
+    ("faults::broker", || short(broker::only_one)),
+    ("faults::brokers", || short(broker::one_of_three)),
     ("faults::restart", || short(restart::readiness)),
     ("faults::backlog", || short(backlog::drained)),
 ];

@@ -203,6 +203,8 @@ impl Stage {
             Ok(is_so.then_some(()))
         });
         let result = result.with_context(|| format!("the last question: {unanswered:?}"));
+        let state = |rig: &Rig| format!("{:?} of {:?}", rig.committed(), rig.input_ends());
+        let result = result.with_context(|| format!("committed: {}", state(rig)));
         result.with_context(|| self.logs())
     }
 

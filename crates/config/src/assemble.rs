@@ -141,6 +141,7 @@ fn output(view: &View<'_>) -> Option<Output> {
     Some(Output {
         topic: view.name("topic")?,
         max_message_bytes: view.size("max_message_bytes")?,
+        buffer_limit: view.size("buffer_limit")?,
         compression: view.choice("compression", &COMPRESSION, compressions)?,
         partitioner: view.choice("partitioner", &PARTITIONER, partitioners)?,
         kafka: match view.section("kafka") {

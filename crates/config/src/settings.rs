@@ -111,6 +111,8 @@ pub struct Output {
     pub topic: String,
     /// The largest record in bytes, uncompressed, key and headers included: 1 KiB to 900 MB.
     pub max_message_bytes: usize,
+    /// Bytes of output that one worker may hold uncommitted, and one record: 1 MiB to 1 TiB.
+    pub buffer_limit: usize,
     /// How records are compressed.
     pub compression: Compression,
     /// Which partition a trace ID goes to.
@@ -210,7 +212,7 @@ impl Config {
             memory_bytes: window.memory_limit / workers.max(1),
             spans_per_trace: window.spans_per_trace_limit,
             bytes_per_trace: window.bytes_per_trace_limit,
-            ..Limits::default()
+            epoch_bytes: self.output.buffer_limit,
         }
     }
 

@@ -273,6 +273,12 @@ static OUTPUT: Section = Section {
             "The largest record, uncompressed, key and headers included; larger traces take several",
         ),
         key(
+            "buffer_limit",
+            Type::Size { min: MIB, max: 1 << 40 },
+            Default("64MiB"),
+            "For what each worker has not committed yet: kept traces, verdicts, dead letters. Half full it commits early; full, it reads no further",
+        ),
+        key(
             "compression",
             Type::Choice { here: &COMPRESSION, later: &[] },
             Default("zstd"),

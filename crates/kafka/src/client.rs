@@ -19,6 +19,11 @@ mod tests;
 /// How long a transaction may stay open, in milliseconds, unless `transaction.timeout.ms` is set.
 pub(crate) const TRANSACTION_TIMEOUT_MS: u64 = 15_000;
 
+/// How long a request may go unanswered before its connection is given up. A frozen broker answers
+/// nothing; a crashed one's partitions have moved by then. librdkafka's own 60 s would outlive the
+/// transaction and the membership.
+const SOCKET_TIMEOUT_MS: &str = "10000";
+
 /// Where a cluster is and how to talk to it.
 ///
 /// The text form shows which properties are set, never their values: some are secrets.
@@ -51,6 +56,7 @@ impl ClientSettings {
     ) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("client.id", "tailsift");
+        config.set("socket.timeout.ms", SOCKET_TIMEOUT_MS);
         for (key, value) in defaults {
             config.set(*key, *value);
         }

@@ -182,6 +182,12 @@ pub enum SinkError {
         /// The client's reason.
         reason: String,
     },
+    /// The operating system gives no thread.
+    #[error("no thread to commit offsets from: {reason}; check the limit on threads (ulimit -u)")]
+    Thread {
+        /// The system's reason.
+        reason: String,
+    },
 }
 
 /// What an operator can do about a decision log that lacks what is needed.

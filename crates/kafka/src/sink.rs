@@ -20,7 +20,7 @@ use crate::client::ClientSettings;
 use crate::decision_log::SharedPolicyNames;
 use crate::error::{SinkError, describe};
 use crate::source::Membership;
-use produce::{Producers, Transactional, TrySend};
+use produce::{Failure, Producers, Transactional, TrySend};
 use records::{Cursor, Stage};
 use step::{Next, Step, backoff, is_retriable};
 use work::Work;
@@ -111,7 +111,10 @@ pub struct Sink {
     producers: Option<Producers>,
     state: State,
     stats: SinkStats,
-    rebuilds: Vec<Instant>,
+    /// Producers that were fenced, ever.
+    fenced: u64,
+    /// When, of late.
+    fencings: Vec<Instant>,
 }
 
 enum State {
@@ -122,10 +125,10 @@ enum State {
 impl Sink {
     /// The longest a single step may take.
     pub const STEP: Duration = Duration::from_millis(100);
-    /// A producer that was fenced this often within [`REBUILD_WINDOW`](Self::REBUILD_WINDOW) has
+    /// A producer that was fenced this often within [`FENCING_WINDOW`](Self::FENCING_WINDOW) has
     /// a twin.
-    const REBUILDS_MAX: usize = 3;
-    const REBUILD_WINDOW: Duration = Duration::from_secs(600);
+    const FENCINGS_MAX: usize = 3;
+    const FENCING_WINDOW: Duration = Duration::from_secs(600);
 
     /// A sink that is not connected yet.
     pub fn new(settings: SinkSettings) -> Self {
@@ -134,7 +137,8 @@ impl Sink {
             producers: None,
             state: State::Idle,
             stats: SinkStats::default(),
-            rebuilds: Vec::new(),
+            fenced: 0,
+            fencings: Vec::new(),
         }
     }
 
@@ -202,17 +206,19 @@ impl Sink {
         loop {
             let may_wait = matches!(work.step, Step::Start | Step::CommitPlainly { asked: false });
             if may_wait && Instant::now() < work.not_before {
+                work.complain_if_slow();
                 self.state = State::Working(work);
                 return Ok(SinkEvent::Busy);
             }
             let step = std::mem::replace(&mut work.step, Step::Start);
-            let rebuilt = self.stats.rebuilt;
+            let fenced = self.fenced;
             let next = self.advance(step, &mut work, membership, &holds)?;
-            work.lost_producers += self.stats.rebuilt - rebuilt;
+            work.fenced += self.fenced - fenced;
             match next {
                 Next::Step(step) => work.step = step,
                 Next::Later(step) => {
                     work.step = step;
+                    work.complain_if_slow();
                     self.state = State::Working(work);
                     return Ok(SinkEvent::Busy);
                 }
@@ -241,29 +247,29 @@ impl Sink {
     /// If the open transaction could not be ended and no new producer could be made.
     pub fn retract(&mut self, budget: Duration) -> Result<(), SinkError> {
         let State::Working(work) = &mut self.state else { return Ok(()) };
-        let may_abort = match work.step {
+        let deadline = Instant::now() + budget;
+        let may_abort = match &work.step {
             Step::Start | Step::Doubt => return Ok(()),
             Step::Send { .. }
             | Step::Acknowledge { .. }
-            | Step::Offsets { .. }
             | Step::CommitPlainly { .. }
             | Step::Abort => true,
+            Step::Offsets { adding } => adding.has_returned_within(budget),
             // A commit that was asked for may be repeated, but not aborted.
             Step::Commit => false,
         };
         work.step = Step::Start;
-        if !self.is_transactional() || may_abort && self.aborted_within(budget) {
+        if !self.is_transactional() || may_abort && self.aborted_before(deadline) {
             return Ok(());
         }
         // A new producer of the same identity ends what the old one left open.
         if let State::Working(work) = &mut self.state {
             work.step = Step::Doubt;
         }
-        self.rebuild("a transaction could not be taken back in time")
+        self.replace("a transaction could not be taken back in time")
     }
 
-    fn aborted_within(&self, budget: Duration) -> bool {
-        let deadline = Instant::now() + budget;
+    fn aborted_before(&self, deadline: Instant) -> bool {
         while Instant::now() < deadline {
             match self.producer().handle().abort_transaction(Self::STEP) {
                 Ok(()) => return true,
@@ -291,31 +297,17 @@ impl Sink {
             Step::CommitPlainly { asked } => {
                 self.commit_plainly(asked, &mut work.epoch, membership, holds)
             }
-            Step::Offsets { metadata } => {
-                let offsets = self.offsets(&work.epoch)?;
-                let sent = self.producer().handle().send_offsets_to_transaction(
-                    &offsets,
-                    &metadata,
-                    Self::STEP,
-                );
-                match sent {
-                    Ok(()) => Ok(Next::Step(Step::Commit)),
-                    Err(error) if is_retriable(&error) => {
-                        Ok(Next::Later(Step::Offsets { metadata }))
-                    }
-                    Err(error) => self.failed("adding offsets to the transaction", &error),
-                }
-            }
+            Step::Offsets { adding } => self.added(adding, &work.epoch),
             Step::Commit => match self.producer().handle().commit_transaction(Self::STEP) {
                 Ok(()) => Ok(Next::Done(true)),
                 Err(error) if is_retriable(&error) => Ok(Next::Later(Step::Commit)),
-                Err(error) => self.failed("committing the transaction", &error),
+                Err(error) => self.failed("committing the transaction", &error, None),
             },
             Step::Abort => match self.producer().handle().abort_transaction(Self::STEP) {
                 Ok(()) => Ok(Next::Step(Step::Start)),
                 Err(error) if is_retriable(&error) => Ok(Next::Later(Step::Abort)),
                 Err(error) => {
-                    self.rebuild(&describe(&error))?;
+                    self.rebuild(&error)?;
                     Ok(Next::Step(Step::Doubt))
                 }
             },
@@ -335,7 +327,10 @@ impl Sink {
             match self.producers().of(record.is_export).try_send(&record) {
                 TrySend::Sent => cursor.advance(),
                 TrySend::Full => return Ok(Next::Later(Step::Send { metadata, cursor })),
-                TrySend::Refused(error) => return self.failed("sending", &error),
+                TrySend::Refused(error) => {
+                    let topic = record.topic.to_owned();
+                    return self.failed("sending", &error, Some(&topic));
+                }
             }
         }
         let stage = cursor.stage();
@@ -371,7 +366,7 @@ impl Sink {
                 let cursor = Cursor::new(Stage::All);
                 Ok(Next::Step(Step::Send { metadata: Some(metadata), cursor }))
             }
-            Err(error) => self.failed("opening a transaction", &error),
+            Err(error) => self.failed("opening a transaction", &error, None),
         }
     }
 
@@ -383,8 +378,8 @@ impl Sink {
     ) -> Result<Next, SinkError> {
         // The count first: a failure is noted before its record leaves the count.
         let in_flight = self.producers().in_flight_count();
-        if let Some(error) = self.producers().first_failure() {
-            return self.failed("writing", &error);
+        if let Some(Failure { error, topic }) = self.producers().first_failure() {
+            return self.failed("writing", &error, topic.as_deref());
         }
         if in_flight > 0 {
             return Ok(Next::Later(Step::Acknowledge { metadata, stage }));
@@ -397,7 +392,7 @@ impl Sink {
             part.batch_offset = self.producer().batch_offset(part.partition);
         }
         Ok(Next::Step(match metadata {
-            Some(metadata) => Step::Offsets { metadata },
+            Some(metadata) => self.add_offsets(&work.epoch, metadata)?,
             None => Step::CommitPlainly { asked: false },
         }))
     }
@@ -438,28 +433,45 @@ impl Sink {
 
     /// After a failure: abort and start again, or, if the producer is beyond that, make a new one
     /// and find out what became of the epoch.
-    fn failed(&mut self, what: &'static str, error: &KafkaError) -> Result<Next, SinkError> {
-        warn!(error = %describe(error), "{what} failed; the epoch will be sent again");
+    fn failed(
+        &mut self,
+        what: &'static str,
+        error: &KafkaError,
+        topic: Option<&str>,
+    ) -> Result<Next, SinkError> {
+        warn!(error = %describe(error), topic, "{what} failed; the epoch will be sent again");
         self.stats.aborted += 1;
         if self.producers().is_fatal(error) {
-            self.rebuild(&describe(error))?;
+            self.rebuild(error)?;
             return Ok(Next::Again(Step::Doubt));
         }
         let restart = if self.is_transactional() { Step::Abort } else { Step::Start };
         Ok(Next::Again(restart))
     }
 
-    fn rebuild(&mut self, reason: &str) -> Result<(), SinkError> {
+    /// Makes a new producer after this error, unless it was fenced so often that it has a twin.
+    /// Brokers call a producer fenced whose transaction timed out, too.
+    fn rebuild(&mut self, error: &KafkaError) -> Result<(), SinkError> {
+        let reason = describe(error);
+        if !self.producers().is_fenced(error) {
+            return self.replace(&reason);
+        }
         let now = Instant::now();
-        self.rebuilds.retain(|made| now.duration_since(*made) < Self::REBUILD_WINDOW);
-        if self.rebuilds.len() >= Self::REBUILDS_MAX {
+        self.fencings.retain(|at| now.duration_since(*at) < Self::FENCING_WINDOW);
+        if self.fencings.len() >= Self::FENCINGS_MAX {
             return Err(SinkError::Twin {
                 transactional_id: self.settings.transactional_id.clone(),
-                times: self.rebuilds.len(),
-                reason: reason.to_owned(),
+                times: self.fencings.len(),
+                reason,
             });
         }
-        self.rebuilds.push(now);
+        self.fencings.push(now);
+        self.fenced += 1;
+        self.replace(&reason)
+    }
+
+    /// Makes a new producer, which fences the old one.
+    fn replace(&mut self, reason: &str) -> Result<(), SinkError> {
         self.stats.rebuilt += 1;
         warn!(reason, "making a new producer");
         self.producers = Some(Producers::open(&self.settings)?);

@@ -174,7 +174,7 @@ fn unknown_keys() {
             input: {group: x}
                 line 3: input.group: unknown key: did you mean group at the top level? known here: topic, encoding, keyed_by, start, idle_grace
             output: {max_mesage_bytes: 1MB}
-                line 3: output.max_mesage_bytes: unknown key: did you mean max_message_bytes? known here: topic, max_message_bytes, compression, partitioner, kafka
+                line 3: output.max_mesage_bytes: unknown key: did you mean max_message_bytes? known here: topic, max_message_bytes, buffer_limit, compression, partitioner, kafka
             "a b\n": x
                 line 3: "a b\n": unknown key: known here are kafka, group, instance, workers, delivery, epoch, input, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
             num_traces: 50000

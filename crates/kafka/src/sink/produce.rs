@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
+use rdkafka::error::{KafkaError, RDKafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, DeliveryResult, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 
 use super::records::OutgoingRecord;
@@ -50,7 +50,7 @@ impl Producers {
         self.each().map(|producer| producer.handle().in_flight_count()).sum()
     }
 
-    pub(super) fn first_failure(&self) -> Option<KafkaError> {
+    pub(super) fn first_failure(&self) -> Option<Failure> {
         self.each().find_map(Transactional::first_failure)
     }
 
@@ -61,6 +61,18 @@ impl Producers {
     /// True if one of them will never work again.
     pub(super) fn is_fatal(&self, error: &KafkaError) -> bool {
         self.each().any(|producer| producer.is_fatal(error))
+    }
+
+    /// True if another of its identity took the producer's place, or its transaction timed out.
+    pub(super) fn is_fenced(&self, error: &KafkaError) -> bool {
+        const FENCED: [RDKafkaErrorCode; 3] = [
+            RDKafkaErrorCode::Fenced,
+            RDKafkaErrorCode::ProducerFenced,
+            RDKafkaErrorCode::InvalidProducerEpoch,
+        ];
+        let fatal = self.each().filter_map(|producer| producer.handle().client().fatal_error());
+        let code = error.rdkafka_error_code();
+        fatal.map(|(code, _)| code).chain(code).any(|code| FENCED.contains(&code))
     }
 }
 
@@ -77,10 +89,24 @@ pub(super) struct Context(Arc<Mutex<Reports>>);
 /// What was learned of records since the last start.
 #[derive(Default)]
 struct Reports {
-    /// Why the first one was given up, if one was.
-    failure: Option<KafkaError>,
+    /// The first one that was given up, if one was.
+    failure: Option<Failure>,
     /// By input partition: where its batch of verdicts was written.
     batches: BTreeMap<i32, i64>,
+}
+
+/// A record that was given up.
+#[derive(Clone)]
+pub(super) struct Failure {
+    pub(super) error: KafkaError,
+    /// Where it should have gone, if that is at fault.
+    pub(super) topic: Option<String>,
+}
+
+impl Failure {
+    fn of(error: KafkaError, record: &BorrowedMessage<'_>) -> Self {
+        Self { error, topic: Some(record.topic().to_owned()) }
+    }
 }
 
 impl Context {
@@ -98,6 +124,14 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("queue.buffering.max.kbytes", "131072"),
 ];
 
+/// Two thirds of what the transaction may take: what cannot be written must leave time for the
+/// abort, or the producer is fenced.
+fn message_timeout_ms(client: &ClientSettings) -> u64 {
+    let transaction = client.properties.get("transaction.timeout.ms");
+    let transaction = transaction.and_then(|text| text.trim().parse().ok());
+    (transaction.unwrap_or(TRANSACTION_TIMEOUT_MS) * 2 / 3).max(1)
+}
+
 /// Room above our own record limit for the protocol's framing.
 const FRAMING_BYTES: usize = 64 << 10;
 
@@ -107,6 +141,7 @@ impl Transactional {
         let largest = settings.max_message_bytes.max(super::records::BATCH_BYTES_MAX);
         let max_bytes = (largest + FRAMING_BYTES).to_string();
         let transaction_timeout = TRANSACTION_TIMEOUT_MS.to_string();
+        let message_timeout = message_timeout_ms(client).to_string();
         let mut defaults = DEFAULTS.to_vec();
         let mut owned = vec![
             ("acks", "all"),
@@ -117,6 +152,7 @@ impl Transactional {
         ];
         if is_transactional {
             defaults.push(("transaction.timeout.ms", &transaction_timeout));
+            defaults.push(("message.timeout.ms", &message_timeout));
             owned.push(("transactional.id", &settings.transactional_id));
         }
         let config = client.config_with(&defaults, &owned);
@@ -178,8 +214,26 @@ impl Transactional {
         }
     }
 
-    fn first_failure(&self) -> Option<KafkaError> {
-        self.producer.context().reports().failure.clone()
+    fn first_failure(&self) -> Option<Failure> {
+        let failure = self.producer.context().reports().failure.clone()?;
+        let is_purged = matches!(
+            failure.error.rdkafka_error_code(),
+            Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
+        );
+        if !is_purged {
+            return Some(failure);
+        }
+        // It was given up because of another one.
+        let error = self.transaction_error().unwrap_or(failure.error);
+        Some(Failure { error, topic: None })
+    }
+
+    /// Why the open transaction cannot be committed. There is no question for that, but to begin
+    /// another one is refused with the reason.
+    fn transaction_error(&self) -> Option<KafkaError> {
+        let refusal = self.producer.begin_transaction().err()?;
+        let is_reason = |error: &RDKafkaError| error.txn_requires_abort() || error.is_fatal();
+        matches!(&refusal, KafkaError::Transaction(error) if is_reason(error)).then_some(refusal)
     }
 
     /// Where the first record of an input partition's batch of verdicts was written.
@@ -214,15 +268,15 @@ impl ProducerContext for Context {
 
     fn delivery(&self, result: &DeliveryResult<'_>, reports: usize) {
         match result {
-            Err((error, _)) => {
-                self.reports().failure.get_or_insert_with(|| error.clone());
+            Err((error, record)) => {
+                self.reports().failure.get_or_insert_with(|| Failure::of(error.clone(), record));
             }
             // A retry that the broker took for a repetition is written, but nobody says where. The
             // offset is needed, so the epoch is sent again.
             Ok(message) if reports > 0 && message.offset() < 0 => {
                 let unknown =
                     KafkaError::MessageProduction(RDKafkaErrorCode::DuplicateSequenceNumber);
-                self.reports().failure.get_or_insert(unknown);
+                self.reports().failure.get_or_insert_with(|| Failure::of(unknown, message));
             }
             Ok(message) if reports > 0 => {
                 let partition = i32::try_from(reports - 1).unwrap_or(i32::MAX);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use super::offsets::Adding;
 use super::records::{Cursor, Stage};
 
 /// Where an epoch stands. Each step may be repeated with the same arguments.
@@ -24,7 +25,7 @@ pub(super) enum Step {
     },
     /// Offsets join the transaction.
     Offsets {
-        metadata: ConsumerGroupMetadata,
+        adding: Adding,
     },
     Commit,
     /// Offsets are committed without a transaction; `asked`: the answer is awaited.
@@ -34,6 +35,22 @@ pub(super) enum Step {
     Abort,
     /// The producer is gone, and with it the answer whether the epoch was committed.
     Doubt,
+}
+
+impl Step {
+    /// What an operator would call it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Start => "about to begin (again)",
+            Self::Send { .. } => "handing records to the producer",
+            Self::Acknowledge { .. } => "waiting for brokers to acknowledge records",
+            Self::Offsets { .. } => "adding offsets to the transaction",
+            Self::Commit => "committing the transaction",
+            Self::CommitPlainly { .. } => "committing offsets",
+            Self::Abort => "aborting the transaction",
+            Self::Doubt => "asking whether the transaction was committed",
+        }
+    }
 }
 
 /// What follows a step.

@@ -1,6 +1,6 @@
 //! An epoch under way.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tailsift_sampler::{Epoch, Part};
 use tracing::warn;
@@ -18,18 +18,23 @@ pub(super) struct Work {
     pub(super) later: Vec<Part>,
     /// Parts that are committed.
     pub(super) done: Vec<Part>,
-    /// Producers lost with this epoch.
-    pub(super) lost_producers: u64,
+    /// Producers that were fenced with this epoch.
+    pub(super) fenced: u64,
     pub(super) begun: Instant,
     pub(super) step: Step,
     /// How often it had to start again, and when it next may.
     pub(super) failures: u32,
     pub(super) not_before: Instant,
+    /// When it will have taken too long, so that it has to be said.
+    slow_at: Instant,
 }
 
+/// What an epoch may take before the log tells: it takes milliseconds, with healthy brokers.
+const SLOW: Duration = Duration::from_secs(10);
+
 impl Work {
-    /// Producers that are lost with an epoch before it goes on in parts.
-    const LOST_MAX: u64 = 2;
+    /// Producers that are fenced with an epoch before it goes on in parts.
+    const FENCED_MAX: u64 = 2;
 
     pub(super) fn new(settings: &SinkSettings, epoch: Epoch) -> Self {
         let now = Instant::now();
@@ -38,18 +43,34 @@ impl Work {
             epoch,
             later: Vec::new(),
             done: Vec::new(),
-            lost_producers: 0,
+            fenced: 0,
             begun: now,
             step: Step::Start,
             failures: 0,
             not_before: now,
+            slow_at: now + SLOW,
+        }
+    }
+
+    /// Says, once in a while, what an epoch waits for that takes much too long.
+    pub(super) fn complain_if_slow(&mut self) {
+        let now = Instant::now();
+        if now >= self.slow_at {
+            self.slow_at = now + SLOW;
+            warn!(
+                failures = self.failures,
+                seconds = self.begun.elapsed().as_secs(),
+                partitions = ?self.epoch.parts.iter().map(|part| part.partition).collect::<Vec<_>>(),
+                "an epoch is not committed yet: {}",
+                self.step.name()
+            );
         }
     }
 
     /// An epoch that the transaction's time-out caught twice goes on as one transaction for each
     /// part: they have nothing in common but the cut.
     pub(super) fn split_if_it_does_not_fit(&mut self) {
-        if self.lost_producers >= Self::LOST_MAX && self.epoch.parts.len() > 1 {
+        if self.fenced >= Self::FENCED_MAX && self.epoch.parts.len() > 1 {
             warn!(parts = self.epoch.parts.len(), "committing an epoch part by part");
             self.later = self.epoch.parts.split_off(1);
         }
@@ -121,14 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_that_was_lost_twice_goes_on_part_by_part() {
+    fn an_epoch_that_was_fenced_twice_goes_on_part_by_part() {
         let mut work = Work::new(&settings(), epoch());
-        for lost in 0..2 {
-            work.lost_producers = lost;
+        for fenced in 0..2 {
+            work.fenced = fenced;
             work.split_if_it_does_not_fit();
             assert_eq!(partitions(&work.epoch.parts), [0, 1, 2]);
         }
-        work.lost_producers = 2;
+        work.fenced = 2;
         work.split_if_it_does_not_fit();
         assert_eq!(partitions(&work.epoch.parts), [0]);
         assert!(work.finish_parts(true));
