@@ -2,6 +2,7 @@
 
 mod broker_faults;
 mod corpus;
+mod decision_log;
 mod export_refuses;
 mod http;
 mod lifecycle;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
         export_refuses::TESTS,
         refusals::TESTS,
         corpus::TESTS,
+        decision_log::TESTS,
         lifecycle::TESTS,
         membership::TESTS,
         records::TESTS,

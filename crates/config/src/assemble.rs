@@ -9,7 +9,7 @@ use crate::check::Check;
 use crate::node::{Form, Node, Value};
 use crate::settings::{
     Compression, Config, Decisions, Delivery, Encoding, Http, Input, Kafka, KeyedBy, Output,
-    Partitioner, Start, Window,
+    Partitioner, Start, Window, default_decisions_topic,
 };
 use crate::table::{
     COMPATIBILITY, COMPRESSION, DELIVERY, ENCODING, KEYED_BY, PARTITIONER, ROOT, START,
@@ -206,7 +206,7 @@ fn decisions(
     }
     let topic = match view.own("topic") {
         Some(_) => view.name("topic")?,
-        None => format!("{}.decisions", group?),
+        None => default_decisions_topic(group?),
     };
     Some(Decisions { topic, remember })
 }
@@ -216,7 +216,7 @@ fn check_topics(root: &View<'_>, group: Option<&str>, check: &mut Check) {
     let mut known: Vec<(&str, String)> = Vec::new();
     if let Some(group) = group {
         for (section, default, topic) in [
-            ("decisions", "the default of decisions.topic", format!("{group}.decisions")),
+            ("decisions", "the default of decisions.topic", default_decisions_topic(group)),
             ("dead_letters", "the default of dead_letters.topic", format!("{group}.dead_letters")),
         ] {
             if root.section(section).is_some_and(|view| view.own("topic").is_none()) {

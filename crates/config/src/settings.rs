@@ -216,6 +216,12 @@ impl Config {
         }
     }
 
+    /// True if the decisions topic has the group's own name. One of another name may be shared by
+    /// groups that need it from different offsets on.
+    pub fn has_log_of_its_own(&self) -> bool {
+        self.decisions.topic == default_decisions_topic(&self.group)
+    }
+
     /// 16 hexadecimal digits that stand for everything a verdict depends on, policies and their
     /// semantics with all defaults: the same for every way to write the same settings.
     pub fn fingerprint(&self) -> String {
@@ -244,6 +250,11 @@ impl fmt::Debug for Kafka {
             .field("properties", &names)
             .finish()
     }
+}
+
+/// The decisions topic of a group that names none.
+pub(crate) fn default_decisions_topic(group: &str) -> String {
+    format!("{group}.decisions")
 }
 
 fn millis(duration: Duration) -> Millis {

@@ -306,7 +306,7 @@ static DECISIONS: Section = Section {
             "topic",
             TOPIC,
             Optional("<group>.decisions"),
-            "The log of verdicts: what makes restarts and rebalances repeat nothing. It is created if it is missing",
+            "The log of verdicts: what makes restarts and rebalances repeat nothing. It is created if it is missing. One of another name may be shared by groups: what nobody needs any more is then left to its retention",
         ),
         key(
             "remember",

@@ -1,6 +1,7 @@
 //! Epochs, written: exports, verdicts, dead letters and offsets, all or nothing.
 
 mod doubt;
+mod failure;
 mod offsets;
 mod produce;
 mod records;
@@ -111,9 +112,7 @@ pub struct Sink {
     producers: Option<Producers>,
     state: State,
     stats: SinkStats,
-    /// Producers that were fenced, ever.
-    fenced: u64,
-    /// When, of late.
+    /// When producers were fenced, of late.
     fencings: Vec<Instant>,
 }
 
@@ -125,10 +124,6 @@ enum State {
 impl Sink {
     /// The longest a single step may take.
     pub const STEP: Duration = Duration::from_millis(100);
-    /// A producer that was fenced this often within [`FENCING_WINDOW`](Self::FENCING_WINDOW) has
-    /// a twin.
-    const FENCINGS_MAX: usize = 3;
-    const FENCING_WINDOW: Duration = Duration::from_secs(600);
 
     /// A sink that is not connected yet.
     pub fn new(settings: SinkSettings) -> Self {
@@ -137,7 +132,6 @@ impl Sink {
             producers: None,
             state: State::Idle,
             stats: SinkStats::default(),
-            fenced: 0,
             fencings: Vec::new(),
         }
     }
@@ -211,9 +205,9 @@ impl Sink {
                 return Ok(SinkEvent::Busy);
             }
             let step = std::mem::replace(&mut work.step, Step::Start);
-            let fenced = self.fenced;
+            let rebuilt = self.stats.rebuilt;
             let next = self.advance(step, &mut work, membership, &holds)?;
-            work.fenced += self.fenced - fenced;
+            work.lost_producers += self.stats.rebuilt - rebuilt;
             match next {
                 Next::Step(step) => work.step = step,
                 Next::Later(step) => {
@@ -237,47 +231,6 @@ impl Sink {
                 }
             }
         }
-    }
-
-    /// Takes back what is open, within `budget`: nothing of it becomes visible unless its offsets
-    /// were accepted already. The epoch stays, and at the next [`poll`](Self::poll) begins anew
-    /// with the parts that are still held.
-    ///
-    /// # Errors
-    /// If the open transaction could not be ended and no new producer could be made.
-    pub fn retract(&mut self, budget: Duration) -> Result<(), SinkError> {
-        let State::Working(work) = &mut self.state else { return Ok(()) };
-        let deadline = Instant::now() + budget;
-        let may_abort = match &work.step {
-            Step::Start | Step::Doubt => return Ok(()),
-            Step::Send { .. }
-            | Step::Acknowledge { .. }
-            | Step::CommitPlainly { .. }
-            | Step::Abort => true,
-            Step::Offsets { adding } => adding.has_returned_within(budget),
-            // A commit that was asked for may be repeated, but not aborted.
-            Step::Commit => false,
-        };
-        work.step = Step::Start;
-        if !self.is_transactional() || may_abort && self.aborted_before(deadline) {
-            return Ok(());
-        }
-        // A new producer of the same identity ends what the old one left open.
-        if let State::Working(work) = &mut self.state {
-            work.step = Step::Doubt;
-        }
-        self.replace("a transaction could not be taken back in time")
-    }
-
-    fn aborted_before(&self, deadline: Instant) -> bool {
-        while Instant::now() < deadline {
-            match self.producer().handle().abort_transaction(Self::STEP) {
-                Ok(()) => return true,
-                Err(error) if is_retriable(&error) => {}
-                Err(_) => return false,
-            }
-        }
-        false
     }
 
     fn advance(
@@ -304,6 +257,7 @@ impl Sink {
                 Err(error) => self.failed("committing the transaction", &error, None),
             },
             Step::Abort => match self.producer().handle().abort_transaction(Self::STEP) {
+                Ok(()) if self.producers().may_arrive() => self.outrun(),
                 Ok(()) => Ok(Next::Step(Step::Start)),
                 Err(error) if is_retriable(&error) => Ok(Next::Later(Step::Abort)),
                 Err(error) => {
@@ -429,53 +383,6 @@ impl Sink {
         warn!(error = %describe(error), "offsets were not committed; trying again");
         self.stats.aborted += 1;
         Next::Again(Step::CommitPlainly { asked: false })
-    }
-
-    /// After a failure: abort and start again, or, if the producer is beyond that, make a new one
-    /// and find out what became of the epoch.
-    fn failed(
-        &mut self,
-        what: &'static str,
-        error: &KafkaError,
-        topic: Option<&str>,
-    ) -> Result<Next, SinkError> {
-        warn!(error = %describe(error), topic, "{what} failed; the epoch will be sent again");
-        self.stats.aborted += 1;
-        if self.producers().is_fatal(error) {
-            self.rebuild(error)?;
-            return Ok(Next::Again(Step::Doubt));
-        }
-        let restart = if self.is_transactional() { Step::Abort } else { Step::Start };
-        Ok(Next::Again(restart))
-    }
-
-    /// Makes a new producer after this error, unless it was fenced so often that it has a twin.
-    /// Brokers call a producer fenced whose transaction timed out, too.
-    fn rebuild(&mut self, error: &KafkaError) -> Result<(), SinkError> {
-        let reason = describe(error);
-        if !self.producers().is_fenced(error) {
-            return self.replace(&reason);
-        }
-        let now = Instant::now();
-        self.fencings.retain(|at| now.duration_since(*at) < Self::FENCING_WINDOW);
-        if self.fencings.len() >= Self::FENCINGS_MAX {
-            return Err(SinkError::Twin {
-                transactional_id: self.settings.transactional_id.clone(),
-                times: self.fencings.len(),
-                reason,
-            });
-        }
-        self.fencings.push(now);
-        self.fenced += 1;
-        self.replace(&reason)
-    }
-
-    /// Makes a new producer, which fences the old one.
-    fn replace(&mut self, reason: &str) -> Result<(), SinkError> {
-        self.stats.rebuilt += 1;
-        warn!(reason, "making a new producer");
-        self.producers = Some(Producers::open(&self.settings)?);
-        Ok(())
     }
 
     fn committed(&mut self, mut work: Box<Work>) -> SinkEvent {

@@ -121,7 +121,8 @@ impl App {
         let workers = workers.inspect_err(|_| stop.set())?;
         let (watched, idle) = (Arc::clone(&board), wishes.exit_when_idle);
         // The embedded broker deletes nothing.
-        let retention = (!wishes.topics_are_made).then(|| retention::Retention::new(config));
+        let may_shorten = !wishes.topics_are_made && config.has_log_of_its_own();
+        let retention = may_shorten.then(|| retention::Retention::new(config));
         let watcher = watch::start(config, partitions, watched, Arc::clone(&stop), idle, retention)
             .inspect_err(|_| stop.set())?;
         Ok(Running {

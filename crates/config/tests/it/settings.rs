@@ -131,6 +131,14 @@ fn verdicts_are_remembered_as_long_as_traces_wait() {
 }
 
 #[test]
+fn a_log_of_another_name_may_be_shared() {
+    let is_own = |text: &str| loaded(&format!("{BASE}{text}")).has_log_of_its_own();
+    assert!(is_own(""));
+    assert!(is_own("group: g\ndecisions: {topic: g.decisions}\n"));
+    assert!(!is_own("decisions: {topic: verdicts}\n"));
+}
+
+#[test]
 fn a_busy_port_is_an_error_only_where_it_was_asked_for() {
     assert!(!loaded(BASE).http.unwrap().explicit);
     let config = loaded(&format!("{BASE}http: {{recent_traces: 5, recent_bytes: 1KiB}}\n"));

@@ -63,6 +63,12 @@ impl Producers {
         self.each().any(|producer| producer.is_fatal(error))
     }
 
+    /// True if records that were given up may still arrive: they would join the producer's next
+    /// transaction.
+    pub(super) fn may_arrive(&self) -> bool {
+        self.each().any(|producer| producer.producer.context().reports().may_arrive)
+    }
+
     /// True if another of its identity took the producer's place, or its transaction timed out.
     pub(super) fn is_fenced(&self, error: &KafkaError) -> bool {
         const FENCED: [RDKafkaErrorCode; 3] = [
@@ -74,6 +80,22 @@ impl Producers {
         let code = error.rdkafka_error_code();
         fatal.map(|(code, _)| code).chain(code).any(|code| FENCED.contains(&code))
     }
+}
+
+/// True of errors that are the client's, for want of an answer.
+pub(super) fn is_without_answer(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::MessageTimedOut
+                | Code::OperationTimedOut
+                | Code::TimedOutQueue
+                | Code::RequestTimedOut
+                | Code::BrokerTransportFailure
+                | Code::PurgeInflight
+        )
+    )
 }
 
 pub(super) enum TrySend {
@@ -91,6 +113,8 @@ pub(super) struct Context(Arc<Mutex<Reports>>);
 struct Reports {
     /// The first one that was given up, if one was.
     failure: Option<Failure>,
+    /// A record was given up without the broker's word on it: it may still be on its way there.
+    may_arrive: bool,
     /// By input partition: where its batch of verdicts was written.
     batches: BTreeMap<i32, i64>,
 }
@@ -269,7 +293,9 @@ impl ProducerContext for Context {
     fn delivery(&self, result: &DeliveryResult<'_>, reports: usize) {
         match result {
             Err((error, record)) => {
-                self.reports().failure.get_or_insert_with(|| Failure::of(error.clone(), record));
+                let mut reports = self.reports();
+                reports.may_arrive |= is_without_answer(error);
+                reports.failure.get_or_insert_with(|| Failure::of(error.clone(), record));
             }
             // A retry that the broker took for a repetition is written, but nobody says where. The
             // offset is needed, so the epoch is sent again.

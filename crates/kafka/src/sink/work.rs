@@ -18,8 +18,8 @@ pub(super) struct Work {
     pub(super) later: Vec<Part>,
     /// Parts that are committed.
     pub(super) done: Vec<Part>,
-    /// Producers that were fenced with this epoch.
-    pub(super) fenced: u64,
+    /// Producers lost with this epoch.
+    pub(super) lost_producers: u64,
     pub(super) begun: Instant,
     pub(super) step: Step,
     /// How often it had to start again, and when it next may.
@@ -33,8 +33,8 @@ pub(super) struct Work {
 const SLOW: Duration = Duration::from_secs(10);
 
 impl Work {
-    /// Producers that are fenced with an epoch before it goes on in parts.
-    const FENCED_MAX: u64 = 2;
+    /// Producers that are lost with an epoch before it goes on in parts.
+    const LOST_MAX: u64 = 2;
 
     pub(super) fn new(settings: &SinkSettings, epoch: Epoch) -> Self {
         let now = Instant::now();
@@ -43,7 +43,7 @@ impl Work {
             epoch,
             later: Vec::new(),
             done: Vec::new(),
-            fenced: 0,
+            lost_producers: 0,
             begun: now,
             step: Step::Start,
             failures: 0,
@@ -70,7 +70,7 @@ impl Work {
     /// An epoch that the transaction's time-out caught twice goes on as one transaction for each
     /// part: they have nothing in common but the cut.
     pub(super) fn split_if_it_does_not_fit(&mut self) {
-        if self.fenced >= Self::FENCED_MAX && self.epoch.parts.len() > 1 {
+        if self.lost_producers >= Self::LOST_MAX && self.epoch.parts.len() > 1 {
             warn!(parts = self.epoch.parts.len(), "committing an epoch part by part");
             self.later = self.epoch.parts.split_off(1);
         }
@@ -142,14 +142,14 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_that_was_fenced_twice_goes_on_part_by_part() {
+    fn an_epoch_that_was_lost_twice_goes_on_part_by_part() {
         let mut work = Work::new(&settings(), epoch());
-        for fenced in 0..2 {
-            work.fenced = fenced;
+        for lost in 0..2 {
+            work.lost_producers = lost;
             work.split_if_it_does_not_fit();
             assert_eq!(partitions(&work.epoch.parts), [0, 1, 2]);
         }
-        work.fenced = 2;
+        work.lost_producers = 2;
         work.split_if_it_does_not_fit();
         assert_eq!(partitions(&work.epoch.parts), [0]);
         assert!(work.finish_parts(true));
