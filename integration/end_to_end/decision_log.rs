@@ -4,12 +4,13 @@ use anyhow::{Context as _, ensure};
 use tailsift_fixture::{AuditTarget, IntegrationTest, LoadShape, audit, kafka_tool, unique_name};
 
 use crate::lifecycle::Load;
-use crate::rig::{HOLDING, PATIENCE, Plan, Rig, UNTIL_IDLE, ensure_exact, finished};
+use crate::rig::{HOLDING, Logged, PATIENCE, Plan, Rig, UNTIL_IDLE, ensure_exact, finished};
 
 pub(crate) const TESTS: &[IntegrationTest] = &[
     ("decision_log::it_is_made_and_checked", it_is_made_and_checked),
     ("decision_log::two_groups_may_share_it", two_groups_may_share_it),
     ("decision_log::more_partitions_change_nothing", more_partitions_change_nothing),
+    ("decision_log::an_offset_that_was_set_by_hand_is_obeyed", an_offset_that_was_set_by_hand),
 ];
 
 /// A group that keeps its verdicts in a log of this name.
@@ -133,4 +134,26 @@ fn it_is_made_and_checked() -> anyhow::Result<()> {
     told(&[])?;
     alter(&log, "cleanup.policy=compact,unclean.leader.election.enable=true")?;
     told(&["cleanup.policy", "compact", "unclean.leader.election.enable"])
+}
+
+/// Whoever sets the group's offsets back gets the same verdicts once more, and a word about it.
+fn an_offset_that_was_set_by_hand() -> anyhow::Result<()> {
+    let rig = Rig::new(Plan::default())?;
+    let load = Load::new(&rig, LoadShape::Keyed, 2000)?;
+    rig.produce(&load.records)?;
+    let logged = rig.run_until_idle(&[])?;
+    ensure_exact(rig.compare(&load.expected)?, &logged.0)?;
+    let reset = ["--reset-offsets", "--to-earliest", "--execute", "--topic", &rig.input];
+    kafka_tool(
+        &rig.settings.bootstrap_servers,
+        "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+        &[&reset[..], &["--group", &rig.group]].concat(),
+    )?;
+    let Logged(log) = rig.run_until_idle(&[])?;
+    let told = log.matches("the group's offset was set by hand").count();
+    ensure!(told == rig.input_ends()?.len(), "{told} partitions told\n{log}");
+    let again = rig.compare(&load.expected)?;
+    let (lost, new) = (again.missing + again.partial, again.unexpected);
+    ensure!(lost == 0 && new == 0 && again.repeated == again.expected, "{again:?}\n{log}");
+    Ok(())
 }

@@ -59,6 +59,8 @@ pub struct Recovered {
     pub without_log: Restored,
     /// The group's offsets are gone, and the log told where to go on.
     pub from_log_alone: bool,
+    /// Somebody set the offset by hand: what was exported from it on is exported again.
+    pub set_by_hand: bool,
     /// From assignment to now.
     pub took: Duration,
 }
@@ -352,6 +354,7 @@ impl Job {
             outcome,
             without_log: self.recovery.without_log(),
             from_log_alone: self.recovery.is_from_log_alone(),
+            set_by_hand: self.recovery.is_set_by_hand(),
             took: self.began.elapsed(),
         }
     }

@@ -244,6 +244,11 @@ impl Recovery {
         self.is_from_log_alone
     }
 
+    /// True if somebody set the offset by hand: what was exported from it on is exported again.
+    pub fn is_set_by_hand(&self) -> bool {
+        matches!(self.past, Past::Foreign(_))
+    }
+
     fn fresh(&self, offset: i64) -> Restored {
         let Beginning { incarnation, log_partition } = self.beginning;
         let checkpoint = Checkpoint { incarnation, sequence: 0, log_partition };

@@ -83,9 +83,8 @@ impl Restoring {
     }
 
     fn take_up(&mut self, recovered: Recovered, shard: &mut Shard) -> Option<Started> {
-        let Recovered { partition, log_start, outcome, without_log, from_log_alone, took } =
-            recovered;
-        let restored = match outcome {
+        let Recovered { partition, log_start, from_log_alone, set_by_hand, took, .. } = recovered;
+        let restored = match recovered.outcome {
             Ok(restored) => restored,
             Err(reason) if self.accept_lost_decisions => {
                 warn!(
@@ -93,7 +92,7 @@ impl Restoring {
                     %reason,
                     "going on without the verdicts of earlier owners, as asked for: exports may repeat"
                 );
-                without_log
+                recovered.without_log
             }
             Err(reason) => {
                 error!(partition, %reason, "the partition is not read");
@@ -106,6 +105,13 @@ impl Restoring {
                 partition,
                 offset = restored.offset,
                 "the group's offset is gone, expired or deleted; going on where the decision log ends"
+            );
+        }
+        if set_by_hand {
+            warn!(
+                partition,
+                offset = restored.offset,
+                "the group's offset was set by hand; from there on all is judged anew, and exported again"
             );
         }
         let restored = self.after_retention(partition, log_start, restored);
