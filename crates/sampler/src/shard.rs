@@ -173,7 +173,10 @@ impl Shard {
         if parts.is_empty() {
             return None;
         }
-        self.in_flight = Some(std::mem::take(&mut self.pending));
+        // What a partition is to export that still replays stays with it.
+        let left = self.partitions.values().map(Partition::output_bytes).sum();
+        self.in_flight = Some(self.pending - left);
+        self.pending = left;
         Some(Epoch { parts })
     }
 
