@@ -70,7 +70,7 @@ pub struct SinkSettings {
     pub fingerprint: String,
     /// The policies' fingerprint, written with each batch of verdicts.
     pub config: u64,
-    /// Tells the batches of this producer from those of others.
+    /// Tells the batches of this producer, with an assignment's number added, from those of others.
     pub writer: u64,
 }
 

@@ -36,7 +36,7 @@ pub struct DecisionBatch {
     pub partition: i32,
     /// Which batch.
     pub checkpoint: Checkpoint,
-    /// Who wrote it. Without transactions a batch may be written twice.
+    /// Who wrote it, in which of its assignments. Without transactions a number may be used twice.
     pub writer: u64,
     /// Which slice of the batch, from 0.
     pub slice: u32,

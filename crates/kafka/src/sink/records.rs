@@ -50,6 +50,9 @@ impl Batches {
         let SinkSettings { writer, scope, config, .. } = *settings;
         let parts = epoch.parts.iter().filter(|part| part.has_batch);
         let encoded = parts.map(|part| {
+            // Without transactions an earlier assignment may have left some slices of a batch of
+            // this number in the log, or be about to: the two must not be taken for one.
+            let writer = writer.wrapping_add(part.assignment);
             let slices = encode_batch(part, writer, scope, config, &names, BATCH_BYTES_MAX);
             (part.partition, slices)
         });
