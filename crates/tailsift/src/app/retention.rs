@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use tailsift_config::Config;
+use tailsift_config::{Config, Delivery};
 use tailsift_kafka::{
     Admin, CommitMetadata, CommittedOffset, Isolation, PartitionOffset, TopicError, scope_of,
 };
@@ -17,6 +17,7 @@ pub(crate) struct Retention {
     group: String,
     input: String,
     log: String,
+    is_transactional: bool,
     last: Instant,
     /// It was refused and said so.
     warned: bool,
@@ -28,6 +29,7 @@ impl Retention {
             group: config.group.clone(),
             input: config.input.topic.clone(),
             log: config.decisions.topic.clone(),
+            is_transactional: config.delivery == Delivery::ExactlyOnce,
             last: Instant::now(),
             warned: false,
         }
@@ -55,7 +57,7 @@ impl Retention {
         let starts = admin.log_starts(&self.log)?;
         let committed = admin.committed_offsets(&self.group, &self.input)?;
         let scope = scope_of(&self.group, &self.input);
-        let needed = needed_from(&committed, scope, &ends);
+        let needed = needed_from(&committed, scope, &ends, self.is_transactional);
         let deletable: Vec<_> = needed
             .into_iter()
             .flatten()
@@ -77,11 +79,13 @@ impl Retention {
 /// every input partition: one without a commit of ours would search the whole log.
 ///
 /// The last batch of each is kept in any case: if the group's offsets expire, it alone tells where
-/// to go on.
+/// to go on. Without transactions a batch is in the log before an offset speaks of it: a partition
+/// that has committed none may just have written its first.
 fn needed_from(
     committed: &[CommittedOffset],
     scope: u64,
     ends: &[PartitionOffset],
+    is_transactional: bool,
 ) -> Option<Vec<PartitionOffset>> {
     let mut lowest: BTreeMap<i32, i64> =
         ends.iter().map(|end| (end.partition, end.offset)).collect();
@@ -91,7 +95,8 @@ fn needed_from(
         if commit.scope != scope {
             return None;
         }
-        if let Some(kept) = commit.kept_from
+        let kept = commit.kept_from.or((!is_transactional).then_some(0));
+        if let Some(kept) = kept
             && let Some(lowest) = lowest.get_mut(&commit.checkpoint.log_partition)
         {
             *lowest = kept.min(*lowest);
@@ -123,10 +128,14 @@ mod tests {
     }
 
     fn needed(committed: &[CommittedOffset]) -> Option<Vec<i64>> {
+        needed_by(committed, true)
+    }
+
+    fn needed_by(committed: &[CommittedOffset], is_transactional: bool) -> Option<Vec<i64>> {
         let ends = [100, 200].into_iter().zip(0..);
         let ends: Vec<_> =
             ends.map(|(offset, partition)| PartitionOffset { partition, offset }).collect();
-        let needed = needed_from(committed, 1, &ends)?;
+        let needed = needed_from(committed, 1, &ends, is_transactional)?;
         Some(needed.into_iter().map(|at| at.offset).collect())
     }
 
@@ -135,6 +144,13 @@ mod tests {
         let all = [commit(0, 0, Some(40)), commit(1, 1, None), commit(2, 0, Some(30))];
         assert_eq!(needed(&all), Some(vec![30, 200]));
         assert_eq!(needed(&all[..1]), Some(vec![40, 200]), "no one keeps to the other");
+    }
+
+    #[test]
+    fn without_transactions_a_first_batch_may_be_there_that_no_offset_speaks_of() {
+        let all = [commit(0, 0, Some(40)), commit(1, 1, None)];
+        assert_eq!(needed(&all), Some(vec![40, 200]));
+        assert_eq!(needed_by(&all, false), Some(vec![40, 0]));
     }
 
     #[test]
