@@ -3,10 +3,11 @@
 //! What a transaction wrote becomes visible log by log, when that log's marker is written: markers
 //! of one transaction come in any order, that of the offsets among them. A reader that isolates
 //! stops at the first record whose marker is missing, and passes over what was aborted. Markers
-//! take up offsets.
+//! take up offsets. What is sent without a transaction is visible once it is written.
 
 mod group;
 mod log;
+mod plain;
 mod transaction;
 
 use std::collections::BTreeMap;
@@ -15,13 +16,15 @@ use tailsift_trace::Millis;
 
 pub(crate) use crate::broker::group::{Group, Membership};
 pub(crate) use crate::broker::log::{Log, Topic, Value};
+pub(crate) use crate::broker::plain::Flight;
 pub(crate) use crate::broker::transaction::{
     Accepted, Failure, News, Offset, Outcome, Session, Transaction,
 };
 
+use crate::broker::plain::Flights;
 use crate::fault::Mutation;
 use crate::input::{Input, Record};
-use crate::plan::{Calls, Plan};
+use crate::plan::{Calls, Delivery, Plan};
 use crate::random::Random;
 
 /// A transactional offset of this partition is pending: ask again.
@@ -48,6 +51,9 @@ pub(crate) struct Broker {
     producers: BTreeMap<usize, Producer>,
     /// Transactions that are open or of which a marker is missing.
     unfinished: Vec<usize>,
+    flights: Flights,
+    /// A batch is in the log before an offset speaks of it.
+    first_batch_may_be_unknown: bool,
     transaction_timeout: Millis,
     markers: u64,
     mutation: Option<Mutation>,
@@ -79,6 +85,9 @@ impl Broker {
             offsets: BTreeMap::new(),
             producers: BTreeMap::new(),
             unfinished: Vec::new(),
+            flights: Flights::default(),
+            first_batch_may_be_unknown: plan.delivery == Delivery::AtLeastOnce
+                && mutation != Some(Mutation::TrimUnseen),
             transaction_timeout: plan.transaction_timeout,
             markers: plan.pace.markers,
             mutation,
@@ -139,7 +148,12 @@ impl Broker {
         let (start, stable, end) = self.bounds(topic);
         let upto = if isolated { stable } else { end };
         self.logs[&topic].range(from.max(start), upto).filter_map(move |(offset, record)| {
-            let transaction = &self.transactions[record.transaction];
+            let Some(place) = record.transaction else {
+                let loses = self.mutation == Some(Mutation::LoseAcknowledged);
+                let is_lost = loses && matches!(topic, Topic::Exports(_)) && offset % 8 == 3;
+                return record.value.as_ref().filter(|_| !is_lost).map(|value| (offset, value));
+            };
+            let transaction = &self.transactions[place];
             let shows_aborted = self.mutation == Some(Mutation::ShowAborted);
             let is_shown = !isolated || shows_aborted && matches!(topic, Topic::Exports(_));
             let is_shown = is_shown || transaction.outcome == Some(Outcome::Committed);
@@ -195,10 +209,11 @@ impl Broker {
             }
         }
         self.forget_finished();
+        self.write_some_flights(random);
         self.group.step(random);
     }
 
-    /// Writes all markers that are due.
+    /// Writes all markers that are due, and all that is on its way.
     pub(crate) fn settle(&mut self) {
         for place in self.unfinished.clone() {
             if self.transactions[place].outcome.is_some() {
@@ -208,10 +223,11 @@ impl Broker {
             }
         }
         self.forget_finished();
+        self.write_all_flights();
     }
 
     pub(crate) fn is_settled(&self) -> bool {
-        self.unfinished.is_empty()
+        self.unfinished.is_empty() && !self.has_flights()
     }
 
     /// The decisions topic gets one more partition.
@@ -230,10 +246,11 @@ impl Broker {
     /// while a partition has committed nothing, or nothing that is certain.
     pub(crate) fn log_needed_from(&self, ends: &BTreeMap<i32, i64>) -> Option<BTreeMap<i32, i64>> {
         let careless = self.mutation == Some(Mutation::TrimByLastCommit);
+        let all = self.first_batch_may_be_unknown.then_some(0);
         let mut lowest = ends.clone();
         for partition in self.partitions() {
             let commit = &self.committed(partition, true).ok()??.commit;
-            let kept = if careless { commit.live_from } else { commit.kept_from };
+            let kept = if careless { commit.live_from } else { commit.kept_from.or(all) };
             if let Some(kept) = kept
                 && let Some(lowest) = lowest.get_mut(&commit.checkpoint.log_partition)
             {

@@ -1,10 +1,13 @@
 //! What must hold in every world. One file per invariant.
 
+mod acknowledged;
+mod at_least_once;
 mod atomic;
 mod book;
 mod checkpoints;
 mod clock;
 mod commit_order;
+mod copies;
 mod counters;
 mod covered;
 mod doubt;
@@ -16,6 +19,7 @@ mod monotone;
 mod no_loss;
 mod one_verdict;
 mod owners;
+mod plain;
 mod refusals;
 mod restored;
 mod stream_time;
@@ -32,17 +36,20 @@ use crate::checker::clock::Clocks;
 use crate::checker::history::History;
 use crate::checker::letters::Letters;
 use crate::checker::memory_bound::MemoryBound;
+use crate::checker::plain::Plain;
 use crate::checker::restored::Restored;
 use crate::event::{CutPart, Event, Violation, What};
 use crate::input::Input;
 use crate::model::Truth;
-use crate::plan::Plan;
+use crate::plan::{Delivery, Plan};
 use crate::witness::identify;
 
 /// What is checked, by the names that violations have; beside each, what it answers for in the
 /// table of the crate's page.
-pub const INVARIANTS: [(&str, &str); 19] = [
+pub const INVARIANTS: [(&str, &str); 21] = [
     ("exactly once", "I1 I2 I10 I23 I30"),
+    ("at least once", "I1 I2"),
+    ("acknowledged", "I22"),
     ("one verdict", "I3 I21 I24"),
     ("covered", "I4 I10"),
     ("commit order", "I4 I5 I29"),
@@ -96,6 +103,7 @@ pub(crate) struct Checkers {
     history: History,
     restored: Restored,
     letters: Letters,
+    plain: Plain,
 }
 
 impl Checkers {
@@ -110,6 +118,7 @@ impl Checkers {
             history: History::default(),
             restored: Restored::default(),
             letters: Letters::default(),
+            plain: Plain::default(),
         }
     }
 
@@ -117,7 +126,7 @@ impl Checkers {
     pub(crate) fn see(&mut self, events: &[Event], view: &View<'_>) -> Result<(), Violation> {
         let what = &events[0].what;
         self.memory_bound.check(what, view)?;
-        doubt::check(what, view)?;
+        doubt::check(what, &self.plain.done, view)?;
         refusals::check(what, &mut self.history, view)?;
         for event in events {
             if let What::Judged(judgement) = &event.what {
@@ -130,7 +139,8 @@ impl Checkers {
                 no_loss::check_cut(parts, &self.book, view)?;
             }
             self.book.enter(event, view);
-            self.restored.check(&event.what, &self.book, view)?;
+            self.plain.see(event);
+            self.restored.check(&event.what, &self.book, &self.plain.copies, view)?;
             if let What::Cut(parts) = &event.what {
                 self.restored.cut(parts, &self.book, view);
             }
@@ -141,7 +151,7 @@ impl Checkers {
         clock::check_overdue(&self.book, view)
     }
 
-    /// A transaction took in offsets.
+    /// A transaction took in offsets, or the group did.
     pub(crate) fn accepted(&mut self, accepted: &[Accepted]) -> Result<(), Violation> {
         owners::check(accepted)
     }
@@ -158,9 +168,9 @@ impl Checkers {
         atomic::check(commitment, claimed)?;
         checkpoints::check(commitment, &self.history)?;
         one_verdict::check(commitment, &self.history, plan, broker)?;
-        monotone::check(commitment, &self.history)?;
+        monotone::check(commitment, &self.history, |_| false)?;
         self.letters.check(commitment)?;
-        self.history.enter_entries(commitment, broker)?;
+        self.history.enter_entries(&commitment.batches, broker)?;
         covered::check_all(commitment, &self.history, broker)?;
         self.history.enter_offsets(commitment);
         self.restored.committed(commitment.worker, claimed);
@@ -171,8 +181,8 @@ impl Checkers {
         commit_order::check_commit(commitment, claimed)
     }
 
-    /// Offsets were committed outside of any transaction.
-    pub(crate) fn plain(
+    /// Offsets were committed beside a transaction.
+    pub(crate) fn beside(
         &mut self,
         offsets: &BTreeMap<i32, Offset>,
         broker: &Broker,
@@ -195,7 +205,7 @@ impl Checkers {
     }
 
     /// The world has come to rest.
-    pub(crate) fn finish(&mut self, broker: &Broker) -> Result<(), Violation> {
+    pub(crate) fn finish(&mut self, plan: &Plan, broker: &Broker) -> Result<(), Violation> {
         let topics = broker.logs.keys().filter(|topic| matches!(topic, Topic::Exports(_)));
         for (_, value) in topics.flat_map(|topic| broker.visible(*topic, 0, true)) {
             if let Value::Export { key, value } = value {
@@ -205,6 +215,12 @@ impl Checkers {
             }
         }
         self.letters.check_end(&self.history, broker)?;
-        no_loss::check_end(&self.truth, &self.visible, &self.history, broker)
+        let (truth, visible, history) = (&self.truth, &self.visible, &self.history);
+        match plan.delivery {
+            Delivery::ExactlyOnce => no_loss::check_end(truth, visible, history, broker),
+            Delivery::AtLeastOnce => {
+                at_least_once::check_end(truth, visible, &self.plain.kept, history, broker)
+            }
+        }
     }
 }

@@ -90,13 +90,15 @@ pub enum What {
         /// The partition and assignment that told; none that is still held had a batch otherwise.
         asked: Option<(i32, u64)>,
     },
-    /// A transaction was committed: this is what it holds.
+    /// A transaction was committed, or offsets without one: this is what was cut.
     Committed(Vec<CutPart>),
     /// A transaction was aborted, or given up by the broker.
     Aborted {
         /// By the broker, as it was open for too long.
         timed_out: bool,
     },
+    /// What was sent without a transaction was written to a log at this offset.
+    Written(String, i64),
     /// Everything of a transaction in a log became visible, or is passed over from now on.
     Marked(String),
     /// An epoch was let go, as all its partitions are lost.
@@ -150,6 +152,16 @@ pub enum Call {
     Abort,
     /// The outcome is looked up.
     LookUp,
+    /// Without a transaction: exports and letters of a partition are sent.
+    Export(i32),
+    /// They are all acknowledged.
+    AwaitExports,
+    /// The batch of a partition is sent.
+    Log(i32),
+    /// The batches are all acknowledged.
+    AwaitBatches,
+    /// The offsets are committed.
+    CommitPlainly,
 }
 
 /// How a call went.

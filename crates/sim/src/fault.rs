@@ -1,5 +1,7 @@
 //! Breakages on purpose: each must be seen by a checker.
 
+use crate::plan::Delivery;
+
 /// One way in which a sampler, or what surrounds it, could be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mutation {
@@ -103,11 +105,26 @@ pub enum Mutation {
     ShowAborted,
     /// The watermark of an assignment's first cut is committed ever after.
     HoldWatermark,
+    /// Without transactions: verdicts are written before exports.
+    BatchesBeforeExports,
+    /// Without transactions: offsets are committed while exports and verdicts are on their way.
+    CommitUnacknowledged,
+    /// Without transactions: offsets are committed while verdicts are on their way.
+    CommitBeforeBatches,
+    /// Without transactions: the log is read no further than offsets speak of.
+    DisbelieveLog,
+    /// Without transactions: a process writes under one name in all its assignments.
+    OneWriter,
+    /// Without transactions: the decision log is deleted though a partition may have written its
+    /// first batch there.
+    TrimUnseen,
+    /// Some exports are lost after they were acknowledged.
+    LoseAcknowledged,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 50] = [
+    pub const ALL: [Self; 57] = [
         Self::CommitNextOffset,
         Self::ForgetOffsets,
         Self::ForgetClock,
@@ -158,6 +175,13 @@ impl Mutation {
         Self::RepeatBatch,
         Self::ShowAborted,
         Self::HoldWatermark,
+        Self::BatchesBeforeExports,
+        Self::CommitUnacknowledged,
+        Self::CommitBeforeBatches,
+        Self::DisbelieveLog,
+        Self::OneWriter,
+        Self::TrimUnseen,
+        Self::LoseAcknowledged,
     ];
 
     /// The invariants that are seen to break, each in some world.
@@ -173,6 +197,11 @@ impl Mutation {
                 &["intact"]
             }
             Self::ShowAborted => &["exactly once"],
+            Self::LoseAcknowledged => &["at least once"],
+            Self::BatchesBeforeExports | Self::CommitUnacknowledged | Self::CommitBeforeBatches => {
+                &["acknowledged"]
+            }
+            Self::DisbelieveLog => &["restored"],
             Self::StartAtEnd => &["covered", "restored"],
             Self::SkipRecord => &["covered", "exactly once"],
             Self::FalseIdleProof | Self::DropDeadLetters => &["exactly once"],
@@ -187,7 +216,7 @@ impl Mutation {
             Self::SkipCheckpoint | Self::RestoreUnexpiredOnly => &["restored"],
             Self::RestoreNewestOnly | Self::ReadDirty => &["restored", "one verdict"],
             Self::FetchUnstable => &["restored", "monotone"],
-            Self::FlipRestored => &["one verdict"],
+            Self::FlipRestored => &["one verdict", "at least once"],
             Self::LettersInReplay => &["letters"],
             Self::LoseLateEntriesOfDropped => &["covered", "restored"],
             Self::AcceptStrangers
@@ -198,8 +227,32 @@ impl Mutation {
             Self::RepeatBatch | Self::LostOffsetsAreFirstStart | Self::TrimByLastCommit => {
                 &["checkpoints"]
             }
-            Self::LogPartitionByNumber | Self::AlwaysNeedsLog | Self::SkipLogStart => &["refusals"],
+            Self::LogPartitionByNumber
+            | Self::AlwaysNeedsLog
+            | Self::SkipLogStart
+            | Self::OneWriter
+            | Self::TrimUnseen => &["refusals"],
         }
+    }
+
+    /// The delivery in which alone it makes a difference, if there is one.
+    pub const fn only_in(self) -> Option<Delivery> {
+        let is_of_plain = matches!(
+            self,
+            Self::BatchesBeforeExports
+                | Self::CommitUnacknowledged
+                | Self::CommitBeforeBatches
+                | Self::DisbelieveLog
+                | Self::OneWriter
+                | Self::TrimUnseen
+                | Self::LoseAcknowledged
+        );
+        if is_of_plain { Some(Delivery::AtLeastOnce) } else { None }
+    }
+
+    /// Whether an epoch may be taken as committed without anybody knowing where its batches are.
+    pub(crate) const fn assumes_batches(self) -> bool {
+        matches!(self, Self::DoubtAssume | Self::CommitUnacknowledged | Self::CommitBeforeBatches)
     }
 
     /// Whether what was cut is still held against what is committed. Where that alone would tell at

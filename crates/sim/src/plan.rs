@@ -11,11 +11,22 @@ pub(crate) const SLOW_ABOVE_MS: i64 = 500;
 /// Predictions are judged unsure below this.
 pub(crate) const UNSURE_BELOW: f64 = 0.5;
 
+/// When exports and offsets count as done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivery {
+    /// Exports, verdicts and offsets are committed in one transaction.
+    ExactlyOnce,
+    /// Exports are acknowledged, then verdicts, then offsets are committed.
+    AtLeastOnce,
+}
+
 /// The constants of one world.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// What everything is drawn from.
     pub seed: u64,
+    /// How epochs are committed.
+    pub delivery: Delivery,
     /// Partitions of the input topic.
     pub partitions: i32,
     /// Members of the consumer group.
@@ -136,6 +147,7 @@ impl Plan {
         };
         Self {
             seed,
+            delivery: Delivery::of(seed),
             partitions: random.pick(&[1, 1, 2, 3, 4]),
             workers: random.pick(&[1, 1, 2, 3]),
             limits,
@@ -190,6 +202,12 @@ impl Plan {
         self
     }
 
+    /// The same world whose epochs are committed in this way.
+    pub fn with_delivery(mut self, delivery: Delivery) -> Self {
+        self.delivery = delivery;
+        self
+    }
+
     /// True if traces may be judged before their time for want of room.
     pub fn has_tight_limits(&self) -> bool {
         let roomy = Limits::default();
@@ -230,6 +248,27 @@ impl Plan {
             Policy::new("slow", Kind::Latency(slow)),
             Policy::new("unsure", Kind::LowConfidence(unsure)),
         ]
+    }
+}
+
+impl Delivery {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::ExactlyOnce, Self::AtLeastOnce];
+
+    /// As people write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ExactlyOnce => "exactly-once",
+            Self::AtLeastOnce => "at-least-once",
+        }
+    }
+
+    /// Drawn by itself: a seed's world is the same in either, but for this.
+    fn of(seed: u64) -> Self {
+        match Random::new(seed ^ 0x6f72_6465_7200).chance(200) {
+            true => Self::AtLeastOnce,
+            false => Self::ExactlyOnce,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use tailsift_trace::Millis;
 
 use crate::event::{Call, CutPart, Event, Judgement, Reply, Taken, What};
 use crate::input::BEGIN;
-use crate::plan::Plan;
+use crate::plan::{Delivery, Plan};
 use crate::world::{Outcome, WORKERS_MAX};
 
 /// Shows an [`Outcome`] event by event, with a legend and a summary.
@@ -39,6 +39,8 @@ legend   A a      a trace, named by a letter; upper case: it must be visible who
          begin, send, offsets, commit, abort, look up
                   calls of the epoch's transaction, and how they went; 'lost': done, but the
                   worker does not know
+         send exports, exports acknowledged, send batch, batches acknowledged, commit offsets
+                  the same without a transaction; written: that shows from now on
          COMMITTED, ABORTED
                   what became of the transaction; marker: that shows in this log from now on
          ack      the worker knows that its epoch was committed";
@@ -69,14 +71,18 @@ impl<'a> Timeline<'a> {
         let root = limits.decision_wait_after_root;
         let root = root.map_or(String::new(), |wait| format!(", root wait {}", seconds(wait)));
         writeln!(f, "seed     {seed}: {traces} traces in {} records", self.outcome.records)?;
-        let Plan { decision_partitions, static_members, transaction_timeout, .. } =
+        let Plan { delivery, decision_partitions, static_members, transaction_timeout, .. } =
             &self.outcome.plan;
+        let mut delivery_told = delivery.name().to_owned();
+        if *delivery == Delivery::ExactlyOnce {
+            let timeout = seconds(*transaction_timeout);
+            delivery_told.push_str(&format!(", transactions time out after {timeout}"));
+        }
         let kind = if *static_members { "static" } else { "dynamic" };
         writeln!(
             f,
             "world    {partitions} partitions, {workers} {kind} workers, {decision_partitions} \
-             decision partitions, transactions time out after {}",
-            seconds(*transaction_timeout)
+             decision partitions; {delivery_told}",
         )?;
         writeln!(
             f,
@@ -170,6 +176,7 @@ impl<'a> Timeline<'a> {
                 let why = if *timed_out { ": it was open for too long" } else { "" };
                 (None, RED, format!("ABORTED{why}"))
             }
+            What::Written(log, offset) => (None, DIM, format!("written: {log} at {offset}")),
             What::Marked(log) => (None, DIM, format!("marker: {log}")),
             What::Discarded => (None, RED, "epoch discarded".to_owned()),
             What::Acknowledged => (None, DIM, "ack".to_owned()),
@@ -323,6 +330,11 @@ fn called(call: Call, reply: Reply) -> (Option<i32>, &'static str, String) {
         Call::Commit => (None, "commit"),
         Call::Abort => (None, "abort"),
         Call::LookUp => (None, "look up"),
+        Call::Export(partition) => (Some(partition), "send exports"),
+        Call::AwaitExports => (None, "exports acknowledged"),
+        Call::Log(partition) => (Some(partition), "send batch"),
+        Call::AwaitBatches => (None, "batches acknowledged"),
+        Call::CommitPlainly => (None, "commit offsets"),
     };
     let (colour, how) = match reply {
         Reply::Done => (DIM, ""),

@@ -12,7 +12,7 @@ use crate::checker::{Checkers, Commitment, View};
 use crate::event::{CutEntry, CutPart, Event, Judgement, Known, Taken, Violation, What};
 use crate::fault::Mutation;
 use crate::input::{BEGIN, Input};
-use crate::plan::Plan;
+use crate::plan::{Delivery, Plan};
 use crate::worker::Worker;
 
 pub(crate) struct Witness {
@@ -105,7 +105,14 @@ impl Witness {
                     let what = What::Marked(name(*topic));
                     self.note(broker.transactions[*place].worker, what, broker);
                 }
-                News::Plain(offsets) => self.checkers.plain(offsets, broker)?,
+                News::Written { worker, topic, offset, is_stray } => {
+                    self.note(*worker, What::Written(name(*topic), *offset), broker);
+                    if let Some(value) = broker.logs[topic].at(*offset) {
+                        let by = (*worker, *is_stray);
+                        self.checkers.written(by, value, &self.plan, broker)?;
+                    }
+                }
+                News::Plain(worker, offsets) => self.committed_plainly(*worker, offsets, broker)?,
             }
         }
         Ok(())
@@ -131,11 +138,29 @@ impl Witness {
                 None => {}
             }
         }
-        let cut = self.cuts.get(&transaction.worker).map_or(&[][..], Vec::as_slice);
-        let claimed = cut.iter().filter(|part| offsets.contains_key(&part.partition));
-        let claimed: Vec<CutPart> = claimed.cloned().collect();
+        let claimed = self.claimed(transaction.worker, offsets);
         self.note(transaction.worker, What::Committed(claimed.clone()), broker);
         self.checkers.committed(&commitment, &claimed, &self.plan, broker)
+    }
+
+    fn committed_plainly(
+        &mut self,
+        worker: usize,
+        offsets: &BTreeMap<i32, Offset>,
+        broker: &Broker,
+    ) -> Result<(), Violation> {
+        if self.plan.delivery == Delivery::ExactlyOnce {
+            return self.checkers.beside(offsets, broker);
+        }
+        let claimed = self.claimed(worker, offsets);
+        self.note(worker, What::Committed(claimed.clone()), broker);
+        self.checkers.committed_plainly(worker, offsets, &claimed, broker)
+    }
+
+    /// What a worker cut last of these partitions.
+    fn claimed(&self, worker: usize, offsets: &BTreeMap<i32, Offset>) -> Vec<CutPart> {
+        let cut = self.cuts.get(&worker).map_or(&[][..], Vec::as_slice);
+        cut.iter().filter(|part| offsets.contains_key(&part.partition)).cloned().collect()
     }
 
     /// An epoch's parts in the words of the log.
@@ -174,25 +199,27 @@ impl Witness {
         parts.into_iter().map(told).collect()
     }
 
-    /// What is taken up, in the words of the log: of each trace the newest entry, if it is of use.
+    /// What is taken up, in the words of the log: of each trace the newest entry that is of use.
     pub(crate) fn taken(
         &self,
         (worker, partition, token): (usize, i32, u64),
         restored: &Restored,
         input: &Input,
     ) -> Result<Taken, Violation> {
-        let mut newest: BTreeMap<usize, (u64, Known)> = BTreeMap::new();
-        for one in &restored.decisions {
-            let known = known_of(&one.entry, input)?;
-            let trace = known.trace;
-            if newest.get(&trace).is_none_or(|(sequence, _)| *sequence <= one.sequence) {
-                newest.insert(trace, (one.sequence, known));
-            }
-        }
         let is_live = |known: &Known| {
             let is_remembered = restored.read_stream_time.is_none_or(|now| known.expiry > now);
             is_remembered || known.through > restored.offset
         };
+        let mut newest: BTreeMap<usize, (u64, Known)> = BTreeMap::new();
+        for one in &restored.decisions {
+            let known = known_of(&one.entry, input)?;
+            let trace = known.trace;
+            let is_newest =
+                newest.get(&trace).is_none_or(|(sequence, _)| *sequence <= one.sequence);
+            if is_newest && is_live(&known) {
+                newest.insert(trace, (one.sequence, known));
+            }
+        }
         Ok(Taken {
             partition,
             token,
@@ -202,7 +229,7 @@ impl Witness {
             read_stream_time: restored.read_stream_time,
             sequence: restored.checkpoint.sequence,
             from_log: self.from_log.contains(&(worker, partition)),
-            known: newest.into_values().map(|(_, known)| known).filter(is_live).collect(),
+            known: newest.into_values().map(|(_, known)| known).collect(),
         })
     }
 

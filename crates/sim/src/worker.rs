@@ -2,6 +2,8 @@
 //! that a crash, a stall or a loss falls between any two.
 
 mod epoch;
+mod outputs;
+mod plain;
 mod rebalance;
 mod restore;
 
@@ -18,10 +20,10 @@ use crate::client::Client;
 use crate::event::{Call, Reply, Violation, What};
 use crate::fault::Mutation;
 use crate::input::Record;
-use crate::plan::Pace;
+use crate::plan::{Delivery, Pace};
 use crate::random::Random;
 use crate::witness::Witness;
-use crate::worker::epoch::Shipment;
+use crate::worker::epoch::{Phase, Shipment};
 use crate::worker::rebalance::Serving;
 use crate::worker::restore::Stage;
 
@@ -74,6 +76,7 @@ pub(crate) struct WorkerSettings {
     pub(crate) told: Limits,
     /// It knows all policies, not just the first two.
     pub(crate) all_policies: bool,
+    pub(crate) delivery: Delivery,
     pub(crate) epoch: Millis,
     pub(crate) pace: Pace,
     pub(crate) slice_entries: usize,
@@ -81,6 +84,16 @@ pub(crate) struct WorkerSettings {
     pub(crate) static_members: bool,
     pub(crate) config: u64,
     pub(crate) mutation: Option<Mutation>,
+}
+
+impl WorkerSettings {
+    /// What follows when an epoch failed that nobody can have committed.
+    fn after_failure(&self) -> Phase {
+        match self.delivery {
+            Delivery::ExactlyOnce => Phase::Abort,
+            Delivery::AtLeastOnce => Phase::Cut,
+        }
+    }
 }
 
 impl Worker {
@@ -122,6 +135,15 @@ impl Worker {
 
     pub(crate) fn holds(&self, partition: i32) -> bool {
         self.held.contains_key(&partition)
+    }
+
+    /// It dies: some of what it sent may still be written.
+    pub(crate) fn die(&mut self, random: &mut Random, broker: &mut Broker) {
+        if self.settings.delivery == Delivery::AtLeastOnce
+            && let Some(session) = self.session.take()
+        {
+            broker.lose_flights(session, random);
+        }
     }
 
     fn is_mutated(&self, by: Mutation) -> bool {
@@ -178,6 +200,10 @@ impl Worker {
         broker: &mut Broker,
         witness: &mut Witness,
     ) -> Result<(), Violation> {
+        if self.settings.delivery == Delivery::AtLeastOnce {
+            self.session = Some(broker.open_plain_producer());
+            return Ok(());
+        }
         // A process without a name of its own has a random id, not to be in anybody's way.
         let id = if self.settings.static_members { self.slot } else { self.id };
         let reply = match broker.init_producer(id) {

@@ -151,7 +151,7 @@ impl World {
                 witness.hear(&self.broker)?;
                 self.keep_members();
                 if self.is_at_rest() {
-                    return witness.checkers.finish(&self.broker);
+                    return witness.checkers.finish(&witness.plan, &self.broker);
                 }
             }
         }
@@ -201,10 +201,12 @@ impl World {
 
     fn crash(&mut self, some: usize, witness: &mut Witness) {
         if let Some(twin) = some.checked_sub(self.workers.len()) {
-            let twin = self.twins.remove(twin);
+            let mut twin = self.twins.remove(twin);
+            twin.die(&mut self.random, &mut self.broker);
             witness.note(twin.id, What::Crashed, &self.broker);
             return;
         }
+        self.workers[some].die(&mut self.random, &mut self.broker);
         witness.note(self.workers[some].id, What::Crashed, &self.broker);
         self.workers[some] = self.start(some, witness);
     }
@@ -262,6 +264,8 @@ impl World {
                 self.crash(one, witness);
             }
             self.broker.lose_offsets();
+            // Whoever was shortening the log was of the group, too.
+            self.trim = None;
             witness.checkers.offsets_lost();
             witness.note(0, What::OffsetsLost, &self.broker);
         }
@@ -350,6 +354,7 @@ fn settings(plan: &Plan, mutation: Option<Mutation>) -> Vec<WorkerSettings> {
             limits,
             told,
             all_policies,
+            delivery: plan.delivery,
             epoch: plan.epoch,
             pace: plan.pace,
             slice_entries: plan.slice_entries,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use tailsift_sim::{Outcome, Plan, Timeline, run};
+use tailsift_sim::{Delivery, Outcome, Plan, Timeline, run};
 
 /// How often a soak says how far it has come.
 const TOLD_EVERY: Duration = Duration::from_secs(60);
@@ -26,12 +26,15 @@ pub(crate) struct Sim {
     /// Leave out all that makes a partition be read twice
     #[arg(long)]
     no_crashes: bool,
+    /// Commit epochs in this way (exactly-once, at-least-once), not in the one that the seed draws
+    #[arg(long, value_parser = delivery)]
+    delivery: Option<Delivery>,
 }
 
 impl Sim {
     /// So many worlds from a seed on.
     pub(crate) fn worlds(seed: u64, seeds: u64) -> Self {
-        Self { seed: Some(seed), seeds: Some(seeds), soak: None, no_crashes: false }
+        Self { seed: Some(seed), seeds: Some(seeds), soak: None, no_crashes: false, delivery: None }
     }
 
     pub(crate) fn run(&self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
@@ -87,8 +90,15 @@ impl Sim {
 
     fn world(&self, seed: u64) -> Outcome {
         let plan = Plan::new(seed);
+        let delivery = self.delivery.unwrap_or(plan.delivery);
+        let plan = plan.with_delivery(delivery);
         run(&if self.no_crashes { plan.without_crashes() } else { plan })
     }
+}
+
+fn delivery(text: &str) -> Result<Delivery, String> {
+    let named = Delivery::ALL.into_iter().find(|delivery| delivery.name() == text);
+    named.ok_or_else(|| format!("expected exactly-once or at-least-once, got {text:?}"))
 }
 
 /// A number and its unit: `90s`, `30m`, `8h`.

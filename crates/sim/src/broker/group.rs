@@ -60,6 +60,11 @@ impl Group {
         if membership == Membership::NONE && !self.is_static {
             return true;
         }
+        self.has_member(membership)
+    }
+
+    /// Whether somebody who says this is a member of the group as it is now.
+    pub(crate) fn has_member(&self, membership: Membership) -> bool {
         let is_member = membership.member.is_some_and(|id| self.members.contains_key(&id));
         is_member && membership.generation == Some(self.generation)
     }

@@ -1,7 +1,7 @@
 //! Logs that transactions write to.
 
 use tailsift_sampler::DecisionBatch;
-use tailsift_trace::TraceId;
+use tailsift_trace::{Millis, TraceId};
 
 /// A partition of a topic that is written to; `Offsets` stands for where the group's are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,7 +28,9 @@ pub(crate) enum Value {
 
 #[derive(Debug)]
 pub(crate) struct Written {
-    pub(crate) transaction: usize,
+    /// `None`: outside of any.
+    pub(crate) transaction: Option<usize>,
+    pub(crate) time: Millis,
     /// `None` for a marker.
     pub(crate) value: Option<Value>,
 }
@@ -52,6 +54,11 @@ impl Log {
 
     pub(crate) fn at(&self, offset: i64) -> Option<&Value> {
         self.records.get(usize::try_from(offset).ok()?)?.value.as_ref()
+    }
+
+    /// When a record was written.
+    pub(crate) fn time_of(&self, offset: i64) -> Option<Millis> {
+        self.records.get(usize::try_from(offset).ok()?).map(|written| written.time)
     }
 
     pub(crate) fn range(&self, from: i64, upto: i64) -> impl Iterator<Item = (i64, &Written)> {

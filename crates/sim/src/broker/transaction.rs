@@ -63,11 +63,19 @@ pub(crate) enum News {
     TimedOut(usize),
     /// A log's marker was written.
     Marked(usize, Topic),
-    /// Offsets were committed outside of any transaction.
-    Plain(BTreeMap<i32, Offset>),
+    /// A worker's record was written outside of any transaction; the partition that it came of is
+    /// another assignment's by now if it is stray.
+    Written {
+        worker: usize,
+        topic: Topic,
+        offset: i64,
+        is_stray: bool,
+    },
+    /// A worker's offsets were committed outside of any transaction.
+    Plain(usize, BTreeMap<i32, Offset>),
 }
 
-/// An offset was taken into a transaction.
+/// An offset was taken into a transaction, or committed outside of any.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Accepted {
     pub(crate) partition: i32,
@@ -123,7 +131,7 @@ impl Broker {
         value: Value,
     ) -> Result<i64, Failure> {
         let place = self.open_transaction(session)?;
-        let written = Written { transaction: place, value: Some(value) };
+        let written = Written { transaction: Some(place), time: self.wall, value: Some(value) };
         let offset = self.logs.entry(topic).or_default().push(written);
         let transaction = &mut self.transactions[place];
         transaction.pending.insert(topic);
@@ -145,12 +153,7 @@ impl Broker {
         if !strangers_too && !self.group.accepts(membership) {
             return Err(Failure::Abortable);
         }
-        let accepted = offsets.keys().map(|partition| Accepted {
-            partition: *partition,
-            token: tokens.get(partition).copied().unwrap_or(0),
-            fetched_by: self.fetched_by.get(partition).copied(),
-        });
-        self.news.push(News::Accepted(accepted.collect()));
+        self.note_accepted(&offsets, tokens);
         if self.mutation != Some(Mutation::ForgetOffsets) {
             let transaction = &mut self.transactions[place];
             transaction.pending.insert(Topic::Offsets);
@@ -169,16 +172,17 @@ impl Broker {
         Ok(())
     }
 
-    /// Offsets outside of any transaction: nothing of ours should.
-    pub(crate) fn commit_plainly(
+    pub(super) fn note_accepted(
         &mut self,
-        membership: Membership,
-        offsets: BTreeMap<i32, Offset>,
+        offsets: &BTreeMap<i32, Offset>,
+        tokens: &BTreeMap<i32, u64>,
     ) {
-        if self.group.accepts(membership) {
-            self.offsets.extend(offsets.clone());
-            self.news.push(News::Plain(offsets));
-        }
+        let accepted = offsets.keys().map(|partition| Accepted {
+            partition: *partition,
+            token: tokens.get(partition).copied().unwrap_or(0),
+            fetched_by: self.fetched_by.get(partition).copied(),
+        });
+        self.news.push(News::Accepted(accepted.collect()));
     }
 
     /// What became of the last transaction that a worker began.
@@ -212,7 +216,7 @@ impl Broker {
         transaction.pending.remove(&topic);
         self.news.push(News::Marked(place, topic));
         if topic != Topic::Offsets {
-            let marker = Written { transaction: place, value: None };
+            let marker = Written { transaction: Some(place), time: self.wall, value: None };
             self.logs.entry(topic).or_default().push(marker);
             return;
         }

@@ -165,6 +165,7 @@ impl Book {
             | What::Committed(_)
             | What::Aborted { .. }
             | What::Marked(_)
+            | What::Written(..)
             | What::Discarded
             | What::Acknowledged
             | What::Crashed

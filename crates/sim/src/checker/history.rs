@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tailsift_policy::Verdict;
-use tailsift_sampler::Checkpoint;
+use tailsift_sampler::{Checkpoint, DecisionBatch};
 use tailsift_trace::Millis;
 
 use crate::broker::Broker;
@@ -48,13 +48,13 @@ pub(crate) struct Said {
 }
 
 impl History {
-    /// Enters the entries of a transaction that was committed.
+    /// Enters the entries of batches that became visible.
     pub(crate) fn enter_entries(
         &mut self,
-        commitment: &Commitment<'_>,
+        batches: &[&DecisionBatch],
         broker: &Broker,
     ) -> Result<(), Violation> {
-        for batch in &commitment.batches {
+        for batch in batches {
             for entry in &batch.entries {
                 let trace = known(entry.trace_id, &broker.input)?;
                 self.entries.entry((batch.partition, trace)).or_default().push(Said {
@@ -93,6 +93,22 @@ impl History {
 
     pub(crate) fn has_refused(&self) -> bool {
         !self.refused.is_empty()
+    }
+
+    /// By span: how often it must be visible by the log.
+    pub(crate) fn wanted(&self, broker: &Broker) -> Vec<usize> {
+        let mut wanted = vec![0; broker.input.spans.len()];
+        for (partition, log) in broker.input.logs.iter().enumerate() {
+            for record in log {
+                for place in record.spans.iter().flatten() {
+                    let trace = broker.input.spans[*place].trace;
+                    let entry = self.covering(partition as i32, trace, record.offset);
+                    let is_kept = entry.is_some_and(|entry| entry.verdict == Verdict::Keep);
+                    wanted[*place] += usize::from(is_kept);
+                }
+            }
+        }
+        wanted
     }
 
     /// The newest entry of a trace.

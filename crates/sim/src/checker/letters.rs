@@ -1,4 +1,4 @@
-//! Each record that nobody can read has one dead letter, and holds up nothing.
+//! Each record that nobody can read has one dead letter, at least once or more, and holds up nothing.
 
 use std::collections::BTreeMap;
 
@@ -24,6 +24,15 @@ impl Letters {
         Ok(())
     }
 
+    /// One was written, and may have been before.
+    pub(crate) fn note(&mut self, letter: (i32, i64)) {
+        *self.written.entry(letter).or_default() += 1;
+    }
+
+    pub(crate) fn has(&self, partition: i32, offset: i64) -> bool {
+        self.written.contains_key(&(partition, offset))
+    }
+
     pub(crate) fn check_end(&self, history: &History, broker: &Broker) -> Result<(), Violation> {
         if history.has_refused() {
             return Ok(());
@@ -31,7 +40,7 @@ impl Letters {
         for (partition, log) in broker.input.logs.iter().enumerate() {
             let partition = partition as i32;
             for record in log.iter().filter(|record| record.spans.is_none()) {
-                if !self.written.contains_key(&(partition, record.offset)) {
+                if !self.has(partition, record.offset) {
                     let offset = record.offset;
                     return odd(format!("no letter for {offset} of partition {partition}"));
                 }

@@ -1,7 +1,7 @@
 //! What a shard holds stays within its bounds, but for one record and what it sets free; within
 //! twice its bound while it replays what another has left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::checker::View;
 use crate::event::{Violation, What};
@@ -16,6 +16,8 @@ const CUT_BYTES: usize = 64;
 #[derive(Debug, Default)]
 pub(crate) struct MemoryBound {
     outputs: BTreeMap<usize, usize>,
+    /// Workers that have read nothing since they took up a partition.
+    has_taken_up: BTreeSet<usize>,
 }
 
 impl MemoryBound {
@@ -25,7 +27,13 @@ impl MemoryBound {
         // What is replayed cannot be judged yet: one who takes over from another may have to hold
         // as much again for as long as that takes.
         let replays = view.progress.iter().any(|progress| progress.to_replay > 0);
-        let takes_over = replays || matches!(what, What::Assigned(_));
+        // The next record relieves what is taken up without a replay.
+        if matches!(what, What::Assigned(_)) {
+            self.has_taken_up.insert(view.worker);
+        } else if matches!(what, What::Record { .. }) {
+            self.has_taken_up.remove(&view.worker);
+        }
+        let takes_over = replays || self.has_taken_up.contains(&view.worker);
         let memory_bytes = limits.memory_bytes * if takes_over { 2 } else { 1 };
         // A cut notes where its batches are; what that takes is relieved with the next record.
         let noted = CUT_BYTES * view.progress.len();
@@ -54,6 +62,7 @@ impl MemoryBound {
 
     pub(crate) fn crashed(&mut self, worker: usize) {
         self.outputs.remove(&worker);
+        self.has_taken_up.remove(&worker);
     }
 }
 

@@ -2,12 +2,17 @@
 //! and both stream times never go back, and what is needed is never ahead of what was read.
 //!
 //! A group that lost its offsets goes on from its last batch, whose offset and times may be lower.
+//! So does an owner that finds a stray batch (only without transactions).
 
 use crate::checker::Commitment;
 use crate::checker::history::{History, Position};
 use crate::event::Violation;
 
-pub(crate) fn check(commitment: &Commitment<'_>, history: &History) -> Result<(), Violation> {
+pub(crate) fn check(
+    commitment: &Commitment<'_>,
+    history: &History,
+    may_go_back: impl Fn(i32) -> bool,
+) -> Result<(), Violation> {
     for (partition, offset) in commitment.offsets {
         let commit = &offset.commit;
         let now = (offset.offset, commit.read_to);
@@ -23,6 +28,9 @@ pub(crate) fn check(commitment: &Commitment<'_>, history: &History) -> Result<()
         let Some(Position { offset, read_to, stream_time, read_stream_time }) = last.at else {
             continue;
         };
+        if may_go_back(*partition) {
+            continue;
+        }
         if now.0 < offset || now.1 < read_to {
             let before = (offset, read_to);
             return back(format!("partition {partition}: back from {before:?} to {now:?}"));

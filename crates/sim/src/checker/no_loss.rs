@@ -1,18 +1,21 @@
 //! Exactly once: every span of a kept trace is visible once for each time that it is in the input,
 //! no span of a dropped one is; and each cut holds what it owes.
 
-use tailsift_policy::Verdict;
-
 use crate::broker::Broker;
 use crate::checker::View;
-use crate::checker::book::Book;
+use crate::checker::book::{Assignment, Book};
 use crate::checker::history::History;
 use crate::event::{CutPart, Violation};
 use crate::model::Truth;
+use crate::plan::Delivery;
 
-/// A cut holds what was kept since the last one, late spans included, and nothing else.
+/// A cut holds what was kept since the last one, late spans included, and nothing else. What is read
+/// again is not cut; it owes nothing, unless another's batch of a number was passed over.
 pub(crate) fn check_cut(parts: &[CutPart], book: &Book, view: &View<'_>) -> Result<(), Violation> {
-    for (partition, assignment) in book.of_worker(view.worker).filter(|(_, a)| !a.blurred) {
+    let may_owe = view.plan.delivery == Delivery::AtLeastOnce;
+    let is_due =
+        |assignment: &Assignment| !(assignment.blurred || may_owe && assignment.replay.is_some());
+    for (partition, assignment) in book.of_worker(view.worker).filter(|(_, a)| is_due(a)) {
         let part = parts.iter().find(|part| part.partition == partition);
         let mut owed = assignment.owed.clone();
         owed.sort();
@@ -49,17 +52,7 @@ pub(crate) fn check_end(
     history: &History,
     broker: &Broker,
 ) -> Result<(), Violation> {
-    let mut wanted = vec![0; visible.len()];
-    for (partition, log) in broker.input.logs.iter().enumerate() {
-        for record in log {
-            for place in record.spans.iter().flatten() {
-                let trace = broker.input.spans[*place].trace;
-                let entry = history.covering(partition as i32, trace, record.offset);
-                let is_kept = entry.is_some_and(|entry| entry.verdict == Verdict::Keep);
-                wanted[*place] += usize::from(is_kept);
-            }
-        }
-    }
+    let wanted = history.wanted(broker);
     for (place, span) in broker.input.spans.iter().enumerate() {
         let (times, copies) = (visible[place], truth.copies[place]);
         let (keep, punctual) = (truth.keep[span.trace], truth.punctual[span.trace]);

@@ -5,29 +5,48 @@
 //! Verdicts that had expired may be known to either of the two. Where they are forgotten for want of
 //! memory, the log knows more than the last owner did, and states are not compared; nor right after
 //! the group's offsets were lost, when the log knows less.
+//!
+//! Without transactions the log may be ahead of the offsets, and a new owner begins where it ends.
+//! Once an owner that was replaced wrote something, another's batch of the same number is passed over,
+//! and states are not compared either.
 
 use std::collections::BTreeMap;
 
 use tailsift_policy::Verdict;
+use tailsift_sampler::DecisionBatch;
 use tailsift_trace::Millis;
 
 use crate::checker::View;
 use crate::checker::book::{Assignment, Book, Replay};
+use crate::checker::copies::Copies;
 use crate::event::{CutPart, Judgement, Taken, Violation, What};
+use crate::plan::Delivery;
 
 #[derive(Debug, Default)]
 pub(crate) struct Restored {
     /// By worker and partition: what it knew at its last cut.
     cuts: BTreeMap<(usize, i32), Snapshot>,
     committed: BTreeMap<i32, Snapshot>,
+    /// By partition and number: what its writer knew of a batch that no transaction wrote.
+    logged: BTreeMap<(i32, u64), Snapshot>,
+    /// By worker and partition: the newest batch in the log when it looked up the offset.
+    newest: BTreeMap<(usize, i32), u64>,
     /// Partitions being replayed, by worker, with what their last owner knew.
     expected: BTreeMap<(usize, i32), Taken>,
 }
 
+/// Where a cut was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    offset: i64,
+    read_to: i64,
+    sequence: u64,
+    now: Option<Millis>,
+}
+
 #[derive(Debug, Clone)]
 struct Snapshot {
-    offset: i64,
-    now: Option<Millis>,
+    at: Place,
     /// Traces that wait: where they begin, and their spans.
     waiting: BTreeMap<usize, (i64, Vec<usize>)>,
     /// Verdicts, what they cover and when they expire.
@@ -36,15 +55,14 @@ struct Snapshot {
 }
 
 impl Snapshot {
-    fn of(assignment: &Assignment, offset: i64, now: Option<Millis>) -> Self {
+    fn of(assignment: &Assignment, at: Place) -> Self {
         let waiting = assignment.waiting();
         let known = assignment.lives.iter().filter_map(|(trace, life)| {
             let decided = life.decided.as_ref()?;
             Some((*trace, (decided.verdict, decided.through, decided.expiry)))
         });
         Self {
-            offset,
-            now,
+            at,
             waiting: waiting.map(|(t, l)| (*t, (l.first_offset, l.spans.clone()))).collect(),
             known: known.collect(),
             blurred: assignment.blurred,
@@ -62,8 +80,8 @@ impl Snapshot {
 
 impl Restored {
     pub(crate) fn crashed(&mut self, worker: usize) {
-        self.cuts.retain(|(of, _), _| *of != worker);
         self.expected.retain(|(of, _), _| *of != worker);
+        self.newest.retain(|(of, _), _| *of != worker);
     }
 
     pub(crate) fn offsets_lost(&mut self) {
@@ -74,8 +92,13 @@ impl Restored {
     pub(crate) fn cut(&mut self, parts: &[CutPart], book: &Book, view: &View<'_>) {
         for part in parts {
             if let Some(assignment) = book.assignment(view.worker, part.partition) {
-                let now = part.next_stream_time;
-                let snapshot = Snapshot::of(assignment, part.commit_offset, now);
+                let at = Place {
+                    offset: part.commit_offset,
+                    read_to: part.next_offset,
+                    sequence: part.sequence,
+                    now: part.next_stream_time,
+                };
+                let snapshot = Snapshot::of(assignment, at);
                 self.cuts.insert((view.worker, part.partition), snapshot);
             }
         }
@@ -86,6 +109,20 @@ impl Restored {
             if let Some(snapshot) = self.cuts.get(&(worker, part.partition)) {
                 self.committed.insert(part.partition, snapshot.clone());
             }
+        }
+    }
+
+    /// A batch was written without a transaction, perhaps by a worker that is gone.
+    pub(crate) fn logged(&mut self, worker: usize, batch: &DecisionBatch) {
+        let at = Place {
+            offset: batch.commit_offset,
+            read_to: batch.read_to,
+            sequence: batch.checkpoint.sequence,
+            now: batch.read_stream_time,
+        };
+        let cut = self.cuts.get(&(worker, batch.partition));
+        if let Some(snapshot) = cut.filter(|snapshot| snapshot.at == at) {
+            self.logged.insert((batch.partition, at.sequence), snapshot.clone());
         }
     }
 
@@ -109,23 +146,54 @@ impl Restored {
         &mut self,
         what: &What,
         book: &Book,
+        copies: &Copies,
         view: &View<'_>,
     ) -> Result<(), Violation> {
+        let key = |partition: &i32| (view.worker, *partition);
         if let What::Revoked { partition, .. } = what {
-            self.expected.remove(&(view.worker, *partition));
+            self.expected.remove(&key(partition));
+        } else if let What::Fetched { partition, .. } = what {
+            self.newest.insert(key(partition), copies.newest(*partition));
         } else if let What::Assigned(taken) = what {
-            self.expected.insert((view.worker, taken.partition), taken.clone());
-            return self.check_caught_up(taken.partition, book, view);
+            let Taken { partition, sequence, .. } = taken;
+            let newest = self.newest.get(&key(partition)).copied().unwrap_or(0);
+            if *sequence < newest && !may_differ(*partition, copies, view) {
+                return differs(format!(
+                    "partition {partition} is taken up at #{sequence}, though the log has #{newest}"
+                ));
+            }
+            self.expected.insert(key(partition), taken.clone());
+            return self.check_caught_up(*partition, book, copies, view);
         } else if let What::Record { partition, .. } = what {
-            return self.check_caught_up(*partition, book, view);
+            return self.check_caught_up(*partition, book, copies, view);
         }
         Ok(())
+    }
+
+    /// What is known of the place where a partition was taken up. Where no transaction ties offsets
+    /// to the log, that is one of several.
+    fn snapshot(&self, taken: &Taken, view: &View<'_>) -> Option<&Snapshot> {
+        let committed = self.committed.get(&taken.partition);
+        match view.plan.delivery {
+            Delivery::ExactlyOnce => committed.filter(|_| !taken.from_log),
+            Delivery::AtLeastOnce => {
+                let at = Place {
+                    offset: taken.offset,
+                    read_to: taken.read_to,
+                    sequence: taken.sequence,
+                    now: taken.read_stream_time,
+                };
+                let logged = self.logged.get(&(taken.partition, taken.sequence));
+                committed.into_iter().chain(logged).find(|snapshot| snapshot.at == at)
+            }
+        }
     }
 
     fn check_caught_up(
         &mut self,
         partition: i32,
         book: &Book,
+        copies: &Copies,
         view: &View<'_>,
     ) -> Result<(), Violation> {
         let key = (view.worker, partition);
@@ -136,20 +204,27 @@ impl Restored {
         let Some(taken) = self.expected.remove(&key) else { return Ok(()) };
         // What an owner makes of it that the group has passed over meanwhile is of no consequence.
         let is_owner = view.broker.fetched_by.get(&partition) == Some(&taken.token);
-        if !is_owner || view.plan.has_tight_memory() {
+        let may_differ = may_differ(partition, copies, view);
+        if !is_owner || view.plan.has_tight_memory() || may_differ {
             return Ok(());
         }
         check_bound(&taken, assignment)?;
-        let is_comparable = !taken.from_log;
-        match self.committed.get(&partition) {
-            Some(snapshot) if is_comparable => compare(snapshot, assignment, partition),
-            Some(_) | None => Ok(()),
+        match self.snapshot(&taken, view) {
+            Some(snapshot) => compare(snapshot, assignment, partition),
+            None => Ok(()),
         }
     }
 }
 
+/// Without transactions a restore may not know of all that the last owner did: after stray batches,
+/// or where the log was cut too early and the offset, which is behind it, does not say so.
+fn may_differ(partition: i32, copies: &Copies, view: &View<'_>) -> bool {
+    let is_plain = view.plan.delivery == Delivery::AtLeastOnce;
+    is_plain && (copies.has_strays(partition) || view.plan.faults.hasty_trim > 0)
+}
+
 fn compare(snapshot: &Snapshot, assignment: &Assignment, partition: i32) -> Result<(), Violation> {
-    let now = Snapshot::of(assignment, snapshot.offset, snapshot.now);
+    let now = Snapshot::of(assignment, snapshot.at);
     if snapshot.blurred || now.blurred {
         return Ok(());
     }
@@ -157,8 +232,8 @@ fn compare(snapshot: &Snapshot, assignment: &Assignment, partition: i32) -> Resu
         let (then, now) = (&snapshot.waiting, &now.waiting);
         return differs(format!("partition {partition}: {now:?} wait, {then:?} did"));
     }
-    let of = |snapshot: &Snapshot, by: &Snapshot| snapshot.live(by.offset, by.now);
-    let (then, now) = (of(snapshot, snapshot), of(&now, snapshot));
+    let live = |of: &Snapshot| of.live(snapshot.at.offset, snapshot.at.now);
+    let (then, now) = (live(snapshot), live(&now));
     if now != then {
         return differs(format!("partition {partition}: {now:?} are remembered, {then:?} were"));
     }

@@ -1,27 +1,29 @@
 //! The commit of an epoch: one transaction with exports, letters, batches and offsets, made again
-//! until it is known to have been committed.
+//! until it is known to have been committed; or the same without a transaction.
 
 use std::collections::BTreeMap;
 
-use tailsift_otlp::split_to_size;
-use tailsift_sampler::{DecisionBatch, EntryKind, Epoch, Export, Part, Verdict};
+use tailsift_sampler::{EntryKind, Epoch, Part, Verdict};
 
 use super::Worker;
+use super::outputs::{batch_of, outputs_of};
+use super::plain::Step;
 use super::restore::SCOPE;
-use crate::broker::{Broker, Failure, Membership, Offset, Outcome, Session, Topic, Value};
+use crate::broker::{Broker, Failure, Membership, Offset, Outcome, Session};
 use crate::event::{Call, Reply, Violation, What};
 use crate::fault::Mutation;
+use crate::plan::Delivery;
 use crate::random::Random;
 use crate::witness::Witness;
 
 /// An epoch on its way.
 #[derive(Debug)]
 pub(super) struct Shipment {
-    epoch: Epoch,
+    pub(super) epoch: Epoch,
     /// By partition: where its batch was written in the transaction at hand.
     written: BTreeMap<i32, i64>,
     /// The assignments at the cut.
-    tokens: BTreeMap<i32, u64>,
+    pub(super) tokens: BTreeMap<i32, u64>,
     /// What was said of the membership before the transaction was begun.
     membership: Membership,
     pub(super) phase: Phase,
@@ -39,11 +41,13 @@ pub(super) enum Phase {
     Abort,
     /// Nobody knows whether the transaction was committed.
     Doubt,
+    /// Without a transaction.
+    Plain(Step),
 }
 
 /// What a step led to.
 #[derive(Clone, Copy)]
-enum Next {
+pub(super) enum Next {
     Go(Phase),
     Committed,
     /// All that it was made of is someone else's.
@@ -136,6 +140,7 @@ impl Worker {
                 (Call::Abort, next)
             }
             Phase::Doubt => (Call::LookUp, Ok(self.look_up(&shipment, broker, witness)?)),
+            Phase::Plain(step) => self.go_plainly(step, &mut shipment, session, random, broker),
         };
         self.go_on(shipment, call, next, broker, witness)
     }
@@ -160,7 +165,7 @@ impl Worker {
                 return self.tell(What::Discarded, broker, witness);
             }
             Ok(Next::Committed) => {
-                let assumed = self.is_mutated(Mutation::DoubtAssume);
+                let assumed = self.settings.mutation.is_some_and(Mutation::assumes_batches);
                 for part in shipment.epoch.parts.iter_mut().filter(|_| assumed) {
                     part.batch_offset.get_or_insert(0);
                 }
@@ -171,7 +176,9 @@ impl Worker {
                 reply = failed;
                 match failed {
                     Reply::Retriable | Reply::Done => {}
-                    Reply::Abortable => shipment.phase = Phase::Abort,
+                    // Offsets alone may be committed again; nothing else was tried.
+                    Reply::Lost if shipment.phase == Phase::Plain(Step::Commit) => {}
+                    Reply::Abortable => shipment.phase = self.settings.after_failure(),
                     Reply::Fenced | Reply::Lost => {
                         self.session = None;
                         shipment.phase = match shipment.phase {
@@ -181,7 +188,8 @@ impl Worker {
                             | Phase::Offsets
                             | Phase::End
                             | Phase::Abort
-                            | Phase::Doubt => Phase::Doubt,
+                            | Phase::Doubt
+                            | Phase::Plain(_) => Phase::Doubt,
                         };
                     }
                 }
@@ -224,7 +232,12 @@ impl Worker {
                 })
             };
             let offsets = parts.iter().filter_map(|part| before(&part)).collect();
-            broker.commit_plainly(membership, offsets);
+            // What became of it is of no interest.
+            let _ = broker.commit_plainly(self.id, membership, offsets, &shipment.tokens);
+        }
+        if self.settings.delivery == Delivery::AtLeastOnce {
+            broker.forget_reports(session);
+            return Ok(Next::Go(Phase::Plain(self.first_plain_step())));
         }
         shipment.membership = membership;
         broker.begin(session, self.id).map_err(reply_of)?;
@@ -241,27 +254,18 @@ impl Worker {
         broker: &mut Broker,
     ) -> Result<Next, Reply> {
         let is_lost = reply_is_lost(random, broker)?;
-        let (mutation, bytes_max) = (self.settings.mutation, self.settings.message_bytes_max);
-        let part = &mut shipment.epoch.parts[place];
-        let mut written = Vec::new();
-        for export in &part.exports {
-            let records = records_of(export, bytes_max, mutation);
-            let topic = Topic::Exports(i32::from(export.trace_id.0[15] % 2));
-            let value = |value| (topic, Value::Export { key: export.trace_id, value });
-            written.extend(records.into_iter().map(value));
-        }
-        let partition = part.partition;
-        let letter = |offset| (Topic::Letters, Value::Letter { partition, offset });
-        written.extend(part.dead_letters.iter().map(|one| letter(one.offset)));
-        for (topic, value) in written {
+        let part = &shipment.epoch.parts[place];
+        for (topic, value) in outputs_of(part, &self.settings) {
             broker.produce(session, topic, value).map_err(reply_of)?;
         }
-        if part.has_batch {
-            let times = if mutation == Some(Mutation::RepeatBatch) { 2 } else { 1 };
-            for _ in 0..times {
-                let offset = self.write_batch(part, session, broker).map_err(reply_of)?;
-                shipment.written.insert(partition, offset);
+        let times = if self.is_mutated(Mutation::RepeatBatch) { 2 } else { 1 };
+        for _ in 0..times {
+            let mut first = None;
+            for (topic, value) in batch_of(part, self.writer(part), &self.settings) {
+                let offset = broker.produce(session, topic, value).map_err(reply_of)?;
+                first.get_or_insert(offset);
             }
+            shipment.written.extend(first.map(|first| (part.partition, first)));
         }
         if is_lost {
             // The delivery reports never came.
@@ -277,38 +281,6 @@ impl Worker {
         Ok(Next::Go(if is_last { Phase::Offsets } else { Phase::Send(place + 1) }))
     }
 
-    /// Writes a batch, in slices if it is large; returns the offset of the first.
-    fn write_batch(
-        &self,
-        part: &Part,
-        session: Session,
-        broker: &mut Broker,
-    ) -> Result<i64, Failure> {
-        let topic = Topic::Decisions(part.checkpoint.log_partition);
-        let chunks: Vec<_> = part.entries.chunks(self.settings.slice_entries).collect();
-        let slices = chunks.len().max(1);
-        let mut first = None;
-        for slice in 0..slices {
-            let batch = DecisionBatch {
-                scope: SCOPE,
-                partition: part.partition,
-                checkpoint: part.checkpoint,
-                writer: self.id as u64,
-                slice: slice as u32,
-                slices: slices as u32,
-                commit_offset: part.commit_offset,
-                read_to: part.next_offset,
-                stream_time: part.commit_stream_time,
-                read_stream_time: part.next_stream_time,
-                config: self.settings.config,
-                entries: chunks.get(slice).map(|entries| entries.to_vec()).unwrap_or_default(),
-            };
-            let offset = broker.produce(session, topic, Value::Batch(batch))?;
-            first.get_or_insert(offset);
-        }
-        Ok(first.unwrap_or(0))
-    }
-
     fn offsets(
         &mut self,
         shipment: &Shipment,
@@ -320,8 +292,25 @@ impl Worker {
         let late = [Mutation::MetadataLate, Mutation::MetadataUnchecked];
         let is_late = self.settings.mutation.is_some_and(|mutation| late.contains(&mutation));
         let membership = if is_late { self.client.membership() } else { shipment.membership };
+        let offsets = self.offsets_of(&shipment.epoch);
+        broker.send_offsets(session, membership, offsets, &shipment.tokens).map_err(reply_of)?;
+        if is_lost {
+            // The same call again does no harm.
+            return Err(Reply::Retriable);
+        }
+        Ok(Next::Go(Phase::End))
+    }
+
+    /// Who writes a part's batch: an assignment of a process, not of what it held before.
+    pub(super) fn writer(&self, part: &Part) -> u64 {
+        let assignment = if self.is_mutated(Mutation::OneWriter) { 0 } else { part.assignment };
+        ((self.id as u64) << 32) + assignment
+    }
+
+    /// What is committed for each part.
+    pub(super) fn offsets_of(&mut self, epoch: &Epoch) -> BTreeMap<i32, Offset> {
         let mut offsets = BTreeMap::new();
-        for part in &shipment.epoch.parts {
+        for part in &epoch.parts {
             let mut commit = part.commit(SCOPE, self.settings.config);
             let mut offset = part.commit_offset;
             if self.is_mutated(Mutation::ForgetClock) {
@@ -334,12 +323,7 @@ impl Worker {
             }
             offsets.insert(part.partition, Offset { offset, commit });
         }
-        broker.send_offsets(session, membership, offsets, &shipment.tokens).map_err(reply_of)?;
-        if is_lost {
-            // The same call again does no harm.
-            return Err(Reply::Retriable);
-        }
-        Ok(Next::Go(Phase::End))
+        offsets
     }
 
     fn end(
@@ -383,7 +367,7 @@ impl Worker {
 }
 
 /// What goes wrong with a call, if anything does.
-fn fault(random: &mut Random, broker: &Broker) -> Option<Reply> {
+pub(super) fn fault(random: &mut Random, broker: &Broker) -> Option<Reply> {
     let calls = broker.calls;
     let draw = random.below(1000) as u64;
     let abortable = calls.retriable + calls.abortable;
@@ -402,32 +386,17 @@ fn fault(random: &mut Random, broker: &Broker) -> Option<Reply> {
 ///
 /// # Errors
 /// What it failed with, if it has none.
-fn reply_is_lost(random: &mut Random, broker: &Broker) -> Result<bool, Reply> {
+pub(super) fn reply_is_lost(random: &mut Random, broker: &Broker) -> Result<bool, Reply> {
     match fault(random, broker) {
         Some(failed @ (Reply::Retriable | Reply::Abortable)) => Err(failed),
         fault => Ok(fault == Some(Reply::Lost)),
     }
 }
 
-fn reply_of(failure: Failure) -> Reply {
+pub(super) fn reply_of(failure: Failure) -> Reply {
     match failure {
         Failure::Retriable => Reply::Retriable,
         Failure::Abortable => Reply::Abortable,
         Failure::Fenced => Reply::Fenced,
     }
-}
-
-/// An export in records of a size. What cannot be split is written as it came: the checkers then
-/// judge its bytes.
-fn records_of(export: &Export, bytes_max: usize, mutation: Option<Mutation>) -> Vec<Vec<u8>> {
-    let split = split_to_size(&export.payload, bytes_max).unwrap_or_default();
-    let records = split.records.into_iter().map(|record| record.into_owned());
-    let oversize = split.oversize.into_iter().map(|oversize| oversize.request);
-    let mut values: Vec<Vec<u8>> = records.chain(oversize).collect();
-    if mutation == Some(Mutation::FlipByte) {
-        for byte in values.iter_mut().filter_map(|value| value.last_mut()) {
-            *byte ^= 1;
-        }
-    }
-    values
 }

@@ -78,6 +78,8 @@ impl Worker {
         let Some(shipment) = &mut self.shipment else { return };
         match shipment.phase {
             Phase::Cut | Phase::Doubt => {}
+            // Nothing can be taken back: what was sent may be written yet.
+            Phase::Plain(_) => shipment.phase = Phase::Cut,
             Phase::Send(_) | Phase::Offsets | Phase::End | Phase::Abort => {
                 let session = self.session;
                 let end = session.map(|session| broker.end(session, Outcome::Aborted));

@@ -13,6 +13,7 @@ use super::Worker;
 use crate::broker::{Broker, Topic, Value};
 use crate::event::{Violation, What};
 use crate::fault::Mutation;
+use crate::plan::Delivery;
 use crate::random::Random;
 use crate::witness::Witness;
 
@@ -119,7 +120,9 @@ impl Worker {
             None => Past::Nothing(start),
         };
         let beginning = Beginning { incarnation: random.next(), log_partition: by_number };
-        let recovery = Recovery::new(partition, past, SCOPE, beginning, true);
+        let is_transactional = self.settings.delivery == Delivery::ExactlyOnce
+            || self.is_mutated(Mutation::DisbelieveLog);
+        let recovery = Recovery::new(partition, past, SCOPE, beginning, is_transactional);
         let (positions, met) = (BTreeMap::new(), Vec::new());
         Ok(Stage::Recovering(Box::new(Recovering { recovery, positions, committed, met })))
     }
@@ -158,7 +161,8 @@ impl Worker {
                 if batch.partition == partition {
                     recovering.met.push((batch.clone(), offset));
                 }
-                recovering.recovery.handle_batch(batch.clone(), offset, Some(broker.wall));
+                let written = broker.logs[&topic].time_of(offset);
+                recovering.recovery.handle_batch(batch.clone(), offset, written);
                 if count == BATCHES_A_STEP {
                     break;
                 }
