@@ -8,12 +8,13 @@ use tailsift_kafka::StoredRecord;
 use tailsift_trace::TraceId;
 
 use crate::payload::{failed, large, record, request, span};
-use crate::rig::{Logged, Plan, Record, Rig, ensure_exact, header};
+use crate::rig::{HOLDING, Logged, PATIENCE, Plan, Record, Rig, ensure_exact, finished, header};
 
 pub(crate) const TESTS: &[IntegrationTest] = &[
     ("records::poison_becomes_dead_letters", poison_becomes_dead_letters),
     ("records::dead_letters_can_be_off", dead_letters_can_be_off),
     ("records::poison_is_a_dead_letter_once", poison_is_a_dead_letter_once),
+    ("records::mixed_keys_are_told", mixed_keys_are_told),
     ("records::a_broken_json_record_is_poison", a_broken_json_record_is_poison),
     ("records::a_large_trace_takes_several_records", a_large_trace_takes_several_records),
     ("records::a_span_that_fits_no_record_is_a_dead_letter", a_span_that_fits_no_record),
@@ -192,5 +193,27 @@ fn a_span_that_fits_no_record() -> anyhow::Result<()> {
     );
     let reason = header(letter, "tailsift.reason").unwrap_or_default();
     ensure!(reason.contains("output.max_message_bytes is 100000"), "{reason}");
+    Ok(())
+}
+
+/// Two workers own a partition each, and each trace has a record on both: neither sees both.
+fn mixed_keys_are_told() -> anyhow::Result<()> {
+    /// One trace in 64 is looked at, by the end of its ID.
+    const LOOKED_AT: [u8; 3] = [64, 128, 192];
+    let rig = Rig::new(Plan { partitions: 2, ..Plan::default() })?;
+    let mut child = rig.run(&[HOLDING, &["--set", "workers=2"]])?;
+    let on_both = |trace: u8| {
+        [(0, 1), (1, 2)].map(|(partition, number)| {
+            let value = request(vec![span(trace, number)]);
+            Record { partition, ..record("any", Some(value)) }
+        })
+    };
+    rig.produce(&LOOKED_AT.into_iter().flat_map(on_both).collect::<Vec<_>>())?;
+    child.wait_for_stderr("mixed keys are told, with the remedy", PATIENCE, |log| {
+        log.contains("traces have records on two partitions")
+            && log.contains("partition_traces_by_id")
+    })?;
+    child.sigterm()?;
+    finished(child)?;
     Ok(())
 }

@@ -43,6 +43,7 @@ mod window;
 pub use commit::{Commit, DecisionBatch};
 pub use entry::{Checkpoint, Entry, EntryKind, LiveFrom, Logged};
 pub use epoch::{DeadLetter, Epoch, Export, Judged, Part};
+pub use keying::Sightings;
 pub use limits::Limits;
 pub use recovery::{Beginning, Needed, Past, Recovery, Refusal};
 pub use restored::Restored;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tailsift_policy::{CloseReason, PolicySet, Vote};
 use tailsift_trace::{Batch, Millis};
 
-use crate::keying::KeyingCheck;
+use crate::keying::Sightings;
 use crate::partition::{Common, Partition};
 use crate::{DeadLetter, Epoch, Gauges, Judged, Limits, Progress, Restored, Stats};
 
@@ -43,7 +43,7 @@ pub struct Shard {
     assignments: u64,
     /// Orders traces of all partitions by arrival.
     sequence: u64,
-    keying: KeyingCheck,
+    sightings: Sightings,
     stats: Stats,
     judged: Vec<Judged>,
     reports_judged: bool,
@@ -65,7 +65,7 @@ impl Shard {
             partitions: BTreeMap::new(),
             assignments: 0,
             sequence: 0,
-            keying: KeyingCheck::new(),
+            sightings: Sightings::new(),
             stats: Stats { kept_by_policy, ..Stats::default() },
             judged: Vec::new(),
             reports_judged: false,
@@ -102,10 +102,21 @@ impl Shard {
         self.stats.malformed_spans += u64::from(batch.malformed);
         self.stats.empty_records += u64::from(batch.chunks.is_empty() && batch.malformed == 0);
         for chunk in &batch.chunks {
-            let astray = self.keying.is_astray(chunk.trace_id, at.partition);
+            let astray = self.sightings.is_astray(chunk.trace_id, at.partition);
             self.stats.traces_on_two_partitions += u64::from(astray);
         }
         self.change(at.partition, |partition, common| partition.handle_record(at, batch, common));
+    }
+
+    /// On which partitions traces were seen, for the shards of other workers.
+    pub fn sightings(&self) -> &Sightings {
+        &self.sightings
+    }
+
+    /// What another worker's shard saw: traces that were seen here on another partition count as
+    /// being on two. Of two workers one is shown the other's.
+    pub fn handle_sightings(&mut self, others: &Sightings) {
+        self.stats.traces_on_two_partitions += self.sightings.astray_from(others);
     }
 
     /// A record could not be read. It moves the clock and the offset like any other.

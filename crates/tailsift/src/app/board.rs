@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tailsift_kafka::{PartitionOffset, SinkStats};
-use tailsift_sampler::{Gauges, Stats};
+use tailsift_sampler::{Gauges, Sightings, Stats};
 use tailsift_trace::Millis;
 
 use super::Snapshot;
@@ -48,6 +48,7 @@ const GATHER: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Board {
     standings: Vec<Mutex<Standing>>,
+    sightings: Vec<Mutex<Option<Sightings>>>,
     ends: Mutex<Arc<Ends>>,
     drain: Mutex<Option<Millis>>,
     started: Instant,
@@ -58,6 +59,7 @@ impl Board {
     pub(crate) fn new(workers: usize) -> Self {
         Self {
             standings: (0..workers).map(|_| Mutex::default()).collect(),
+            sightings: (0..workers).map(|_| Mutex::default()).collect(),
             ends: Mutex::default(),
             drain: Mutex::default(),
             started: Instant::now(),
@@ -67,6 +69,22 @@ impl Board {
 
     pub(crate) fn set(&self, worker: usize, standing: Standing) {
         *lock(&self.standings[worker]) = standing;
+    }
+
+    /// Shows the others on which partitions a worker saw traces; `look` gets what workers of lower
+    /// numbers have shown.
+    pub(crate) fn exchange_sightings(
+        &self,
+        worker: usize,
+        sightings: &Sightings,
+        mut look: impl FnMut(&Sightings),
+    ) {
+        *lock(&self.sightings[worker]) = Some(sightings.clone());
+        for others in &self.sightings[..worker] {
+            // A copy: locks are not held for longer.
+            let others = lock(others).clone();
+            others.iter().for_each(&mut look);
+        }
     }
 
     /// True once all workers are in the group, or too late to wait for them. Until then none

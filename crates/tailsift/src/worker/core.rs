@@ -21,6 +21,7 @@ const HANDOVER_BUDGET: Duration = Duration::from_secs(5);
 const RETRACT_BUDGET: Duration = Duration::from_secs(1);
 /// How often the same trouble is told.
 const SAY_EVERY: Duration = Duration::from_secs(60);
+const COMPARE_EVERY: Duration = Duration::from_secs(10);
 /// How often counters are published.
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
 
@@ -53,6 +54,8 @@ pub(crate) struct Clocks {
     /// Traces that were seen on two partitions when that was last said, and when.
     astray: u64,
     astray_said: Option<Instant>,
+    /// When workers last compared where they saw traces.
+    compared: Instant,
 }
 
 impl Clocks {
@@ -67,6 +70,7 @@ impl Clocks {
             drained: false,
             astray: 0,
             astray_said: None,
+            compared: now,
         }
     }
 }
@@ -272,6 +276,16 @@ impl WorkerCore {
         })
     }
 
+    /// Compares now and then with other workers which partitions traces are on.
+    fn compare_sightings(&mut self, board: &Board) {
+        if self.clocks.compared.elapsed() < COMPARE_EVERY {
+            return;
+        }
+        self.clocks.compared = Instant::now();
+        let mine = self.shard.sightings().clone();
+        board.exchange_sightings(self.number, &mine, |others| self.shard.handle_sightings(others));
+    }
+
     /// Says now and then that the input is not keyed by trace ID.
     fn warn_of_mixed_keys(&mut self) {
         let astray = self.shard.stats().traces_on_two_partitions;
@@ -294,6 +308,7 @@ impl WorkerCore {
         let gauges = self.shard.gauges();
         let sink = self.sink.stats();
         self.metrics.publish(self.shard.stats(), &gauges, &sink);
+        self.compare_sightings(board);
         self.warn_of_mixed_keys();
         self.metrics.publish_restoring(self.restoring.standing());
         let mut owned = 0;
