@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, ensure};
-use tailsift_fixture::{IntegrationTest, ReferenceTrace, reference};
+use tailsift_fixture::{IntegrationTest, LoadShape, ReferenceTrace, kafka_tool, reference};
 use tailsift_kafka::StoredRecord;
 use tailsift_trace::TraceId;
 
+use crate::lifecycle::Load;
 use crate::payload::{failed, large, record, request, span};
+use crate::policies::Policies;
 use crate::rig::{HOLDING, Logged, PATIENCE, Plan, Record, Rig, ensure_exact, finished, header};
 
 pub(crate) const TESTS: &[IntegrationTest] = &[
     ("records::poison_becomes_dead_letters", poison_becomes_dead_letters),
     ("records::dead_letters_can_be_off", dead_letters_can_be_off),
     ("records::poison_is_a_dead_letter_once", poison_is_a_dead_letter_once),
+    ("records::batches_keep_to_a_small_record_limit", batches_keep_to_a_small_limit),
     ("records::mixed_keys_are_told", mixed_keys_are_told),
     ("records::a_broken_json_record_is_poison", a_broken_json_record_is_poison),
     ("records::a_large_trace_takes_several_records", a_large_trace_takes_several_records),
@@ -215,5 +218,29 @@ fn mixed_keys_are_told() -> anyhow::Result<()> {
     })?;
     child.sigterm()?;
     finished(child)?;
+    Ok(())
+}
+
+/// A topic may take small records only: several of them sent together must not be too large either.
+/// That the limits do not fit each other is told at the start.
+fn batches_keep_to_a_small_limit() -> anyhow::Result<()> {
+    let rig = Rig::new(Plan { policies: Policies::Everything, ..Plan::default() })?;
+    let load = Load::new(&rig, LoadShape::Bulk, 1000)?;
+    rig.produce(&load.records)?;
+    let arguments = ["--alter", "--entity-type", "topics", "--entity-name", &rig.export];
+    kafka_tool(
+        &rig.settings.bootstrap_servers,
+        "kafka.admin.ConfigCommand",
+        &[&arguments[..], &["--add-config", "max.message.bytes=20000"]].concat(),
+    )?;
+    let mut refused = rig.run(&[])?;
+    let says = ["a topic is not as it should be", "max.message.bytes", "20000"];
+    refused.wait_for_stderr("the limit is told", PATIENCE, |log| {
+        log.lines().any(|line| says.iter().all(|says| line.contains(says)))
+    })?;
+    refused.kill9()?;
+    let logged = rig.run_until_idle(&[&["--set", "output.max_message_bytes=16KiB"]])?;
+    ensure_exact(rig.compare(&load.expected)?, &logged.0)?;
+    ensure!(!logged.0.contains("will be sent again"), "{}", logged.0);
     Ok(())
 }

@@ -143,7 +143,6 @@ impl Context {
 /// The user's properties override these.
 const DEFAULTS: &[(&str, &str)] = &[
     ("linger.ms", "5"),
-    ("batch.size", "1000000"),
     ("queue.buffering.max.messages", "500000"),
     ("queue.buffering.max.kbytes", "131072"),
 ];
@@ -156,6 +155,9 @@ fn message_timeout_ms(client: &ClientSettings) -> u64 {
     (transaction.unwrap_or(TRANSACTION_TIMEOUT_MS) * 2 / 3).max(1)
 }
 
+/// Records are sent together up to this many bytes.
+const BATCH_SIZE_MAX: usize = 1_000_000;
+
 /// Room above our own record limit for the protocol's framing.
 const FRAMING_BYTES: usize = 64 << 10;
 
@@ -166,7 +168,10 @@ impl Transactional {
         let max_bytes = (largest + FRAMING_BYTES).to_string();
         let transaction_timeout = TRANSACTION_TIMEOUT_MS.to_string();
         let message_timeout = message_timeout_ms(client).to_string();
+        // Brokers hold the record limit against whole batches.
+        let batch_size = settings.max_message_bytes.min(BATCH_SIZE_MAX).to_string();
         let mut defaults = DEFAULTS.to_vec();
+        defaults.push(("batch.size", &batch_size));
         let mut owned = vec![
             ("acks", "all"),
             ("enable.idempotence", "true"),

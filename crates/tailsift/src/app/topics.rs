@@ -12,8 +12,8 @@ use super::client_settings;
 
 /// The most partitions of a decisions topic that is made here: each epoch writes to as many.
 const LOG_PARTITIONS_MAX: i32 = 8;
-/// Room above a record limit for the protocol's framing.
-const FRAMING_BYTES: usize = 64 << 10;
+/// Room above a record limit for the protocol's framing: some 100 bytes.
+const FRAMING_BYTES: usize = 1 << 10;
 /// A batch of verdicts is cut into records below this.
 const BATCH_BYTES: i64 = 1_000_000;
 
@@ -111,10 +111,17 @@ pub(crate) fn prepare(config: &Config, are_made: bool) -> anyhow::Result<i32> {
     let elsewhere = output_admin(config)?;
     let output = elsewhere.as_ref().unwrap_or(&admin);
     let kafka = config.output.kafka.as_ref().unwrap_or(&config.kafka);
-    existing(output, kafka, "output.topic", &config.output.topic)?;
+    let output_partitions = existing(output, kafka, "output.topic", &config.output.topic)?;
     if are_made {
         return Ok(partitions);
     }
+    let kept = TopicPlan {
+        name: config.output.topic.clone(),
+        partitions: output_partitions,
+        at_least: room(config),
+        ..TopicPlan::default()
+    };
+    ensure(output, &kept, "output.topic", "")?;
     let log = decisions_plan(config, &admin, partitions, None)?;
     ensure(&admin, &log, "decisions.topic", "")?;
     if let Some(topic) = &config.dead_letters
@@ -139,10 +146,7 @@ fn ensure(admin: &Admin, plan: &TopicPlan, key: &str, or_else: &str) -> anyhow::
             for finding in findings {
                 let (what, expected, got, remedy) =
                     (finding.what, finding.expected, finding.got, finding.remedy);
-                warn!(
-                    topic,
-                    what, expected, got, remedy, "an internal topic is not as it should be"
-                );
+                warn!(topic, what, expected, got, remedy, "a topic is not as it should be");
             }
         }
     }
