@@ -65,6 +65,15 @@ pub(crate) struct Snapshot {
 
 /// `tailsift run`: until a signal, a failure, or idleness.
 pub(crate) fn run(config: &Config, wishes: Wishes) -> anyhow::Result<ExitCode> {
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        bootstrap_servers = config.kafka.bootstrap_servers,
+        group = config.group,
+        input = config.input.topic,
+        output = config.output.topic,
+        workers = build::worker_count(config),
+        "starting"
+    );
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("http")

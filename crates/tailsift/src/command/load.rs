@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use tailsift_config::{Config, Report, load_file};
+use tracing_subscriber::filter::ParseError;
 
 /// A configuration that is not right: exit code 2.
 #[derive(Debug)]
@@ -42,5 +43,7 @@ pub(crate) fn load(path: &Path, overrides: &[String]) -> anyhow::Result<Config> 
 
 /// 2 for usage and configuration, 1 for everything else.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
-    ExitCode::from(if error.is::<WrongConfiguration>() { 2 } else { 1 })
+    // What RUST_LOG says is configuration, too.
+    let is_usage = error.is::<WrongConfiguration>() || error.is::<ParseError>();
+    ExitCode::from(if is_usage { 2 } else { 1 })
 }

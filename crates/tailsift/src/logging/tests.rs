@@ -68,6 +68,7 @@ fn the_variable_filters_but_the_worker_stays() {
 #[test]
 fn a_wrong_filter_is_an_error_with_the_remedy() {
     let error = filter(Some("tailsift=loud"), LevelFilter::INFO).unwrap_err();
+    assert!(error.is::<tracing_subscriber::filter::ParseError>(), "exit code 2 rests on it");
     assert_eq!(
         error.to_string(),
         "RUST_LOG: expected a level such as debug, or directives such as \
