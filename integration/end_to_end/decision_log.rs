@@ -1,7 +1,7 @@
 //! The decisions topic: made and checked, shared, grown.
 
 use anyhow::{Context as _, ensure};
-use tailsift_fixture::{AuditTarget, IntegrationTest, LoadShape, audit, kafka_tool, unique_name};
+use tailsift_fixture::{AuditTarget, IntegrationTest, LoadShape, audit, unique_name};
 
 use crate::lifecycle::Load;
 use crate::rig::{HOLDING, Logged, PATIENCE, Plan, Rig, UNTIL_IDLE, ensure_exact, finished};
@@ -73,8 +73,7 @@ fn more_partitions_change_nothing() -> anyhow::Result<()> {
     let group = Group::new(&unique_name("log"))?;
     group.run_half()?;
     let before = group.rig.admin.partitions(&group.log)?;
-    kafka_tool(
-        &group.rig.settings.bootstrap_servers,
+    group.rig.tool(
         "org.apache.kafka.tools.TopicCommand",
         &["--alter", "--topic", &group.log, "--partitions", "13"],
     )?;
@@ -102,12 +101,7 @@ fn settings_of(rig: &Rig, topic: &str) -> anyhow::Result<Vec<(&'static str, Stri
 /// is changed later is told, with the remedy, by `topics` and `run`.
 fn it_is_made_and_checked() -> anyhow::Result<()> {
     let rig = Rig::new(Plan::default())?;
-    let alter = |topic: &str, config: &str| {
-        let arguments = ["--alter", "--entity-type", "topics", "--entity-name", topic];
-        let arguments = [&arguments[..], &["--add-config", config]].concat();
-        kafka_tool(&rig.settings.bootstrap_servers, "kafka.admin.ConfigCommand", &arguments)
-    };
-    alter(&rig.input, "retention.ms=7200000")?;
+    rig.alter_topic(&rig.input, "retention.ms=7200000")?;
     finished(rig.run(&[UNTIL_IDLE])?)?;
     let log = format!("{}.decisions", rig.group);
     let made: Vec<_> = settings_of(&rig, &log)?;
@@ -128,11 +122,11 @@ fn it_is_made_and_checked() -> anyhow::Result<()> {
     };
     told(&[])?;
     // The input is kept longer: so must the log be.
-    alter(&rig.input, "retention.ms=86400000")?;
+    rig.alter_topic(&rig.input, "retention.ms=86400000")?;
     told(&["retention.ms", "86400000", "7200000"])?;
-    alter(&log, "retention.ms=-1")?;
+    rig.alter_topic(&log, "retention.ms=-1")?;
     told(&[])?;
-    alter(&log, "cleanup.policy=compact,unclean.leader.election.enable=true")?;
+    rig.alter_topic(&log, "cleanup.policy=compact,unclean.leader.election.enable=true")?;
     told(&["cleanup.policy", "compact", "unclean.leader.election.enable"])
 }
 
@@ -144,8 +138,7 @@ fn an_offset_that_was_set_by_hand() -> anyhow::Result<()> {
     let logged = rig.run_until_idle(&[])?;
     ensure_exact(rig.compare(&load.expected)?, &logged.0)?;
     let reset = ["--reset-offsets", "--to-earliest", "--execute", "--topic", &rig.input];
-    kafka_tool(
-        &rig.settings.bootstrap_servers,
+    rig.tool(
         "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
         &[&reset[..], &["--group", &rig.group]].concat(),
     )?;

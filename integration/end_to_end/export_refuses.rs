@@ -4,9 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
-use tailsift_fixture::{
-    IntegrationTest, KafkaBroker, LoadShape, Tailsift, compare, eventually, kafka_tool,
-};
+use tailsift_fixture::{IntegrationTest, KafkaBroker, LoadShape, Tailsift, compare, eventually};
 
 use crate::http::Surface;
 use crate::lifecycle::Load;
@@ -102,16 +100,10 @@ fn ensure_held_up(rig: &Rig, child: &Tailsift, surface: &Surface) -> anyhow::Res
 }
 
 fn records_of_that_size() -> anyhow::Result<()> {
-    let alter = |rig: &Rig, bytes: u32| {
-        let config = format!("max.message.bytes={bytes}");
-        let arguments = ["--alter", "--entity-type", "topics", "--entity-name", &rig.export];
-        let arguments = [&arguments[..], &["--add-config", &config]].concat();
-        kafka_tool(&rig.settings.bootstrap_servers, "kafka.admin.ConfigCommand", &arguments)
-    };
     let refusal = Refusal {
-        begin: &|rig| alter(rig, 100).map(drop),
+        begin: &|rig| rig.alter_topic(&rig.export, "max.message.bytes=100"),
         says: &["Message size too large"],
-        end: &|rig| alter(rig, 2_000_000).map(drop),
+        end: &|rig| rig.alter_topic(&rig.export, "max.message.bytes=2000000"),
         keeps: true,
     };
     outlived(&Rig::new(plan())?, &refusal)
@@ -138,8 +130,7 @@ fn without_the_right_to_write() -> anyhow::Result<()> {
     rig.make_topics()?;
     let rule = |rig: &Rig, arguments: &[&str]| {
         let arguments = [&["--topic", &rig.export], arguments].concat();
-        let class = "org.apache.kafka.tools.AclCommand";
-        kafka_tool(&rig.settings.bootstrap_servers, class, &arguments).map(drop)
+        rig.tool("org.apache.kafka.tools.AclCommand", &arguments)
     };
     let denied = ["--deny-principal", "User:ANONYMOUS", "--operation", "Write"];
     let refusal = Refusal {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, ensure};
-use tailsift_fixture::{IntegrationTest, LoadShape, ReferenceTrace, kafka_tool, reference};
+use tailsift_fixture::{IntegrationTest, LoadShape, ReferenceTrace, reference};
 use tailsift_kafka::StoredRecord;
 use tailsift_trace::TraceId;
 
@@ -227,12 +227,7 @@ fn batches_keep_to_a_small_limit() -> anyhow::Result<()> {
     let rig = Rig::new(Plan { policies: Policies::Everything, ..Plan::default() })?;
     let load = Load::new(&rig, LoadShape::Bulk, 1000)?;
     rig.produce(&load.records)?;
-    let arguments = ["--alter", "--entity-type", "topics", "--entity-name", &rig.export];
-    kafka_tool(
-        &rig.settings.bootstrap_servers,
-        "kafka.admin.ConfigCommand",
-        &[&arguments[..], &["--add-config", "max.message.bytes=20000"]].concat(),
-    )?;
+    rig.alter_topic(&rig.export, "max.message.bytes=20000")?;
     let mut refused = rig.run(&[])?;
     let says = ["a topic is not as it should be", "max.message.bytes", "20000"];
     refused.wait_for_stderr("the limit is told", PATIENCE, |log| {

@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use tailsift_fixture::{
     Comparison, CorpusRecord, LoadRecord, ReferenceTrace, SharedKafka, Tailsift, compare,
-    eventually, fnv1a_partition, unique_name,
+    eventually, fnv1a_partition, kafka_tool, unique_name,
 };
 use tailsift_kafka::{
     Admin, ClientSettings, Isolation, Outgoing, PartitionOffset, Reader, StoredRecord, TopicPlan,
@@ -100,6 +100,18 @@ impl Rig {
         let name = name.to_owned();
         self.admin.ensure(&TopicPlan { name, partitions, configs, ..TopicPlan::default() })?;
         Ok(())
+    }
+
+    /// Changes a topic's settings: `key=value`, separated by commas.
+    pub(crate) fn alter_topic(&self, topic: &str, config: &str) -> anyhow::Result<()> {
+        let arguments = ["--alter", "--entity-type", "topics", "--entity-name", topic];
+        let arguments = [&arguments[..], &["--add-config", config]].concat();
+        self.tool("kafka.admin.ConfigCommand", &arguments)
+    }
+
+    /// Runs one of Kafka's own tools.
+    pub(crate) fn tool(&self, class: &str, arguments: &[&str]) -> anyhow::Result<()> {
+        kafka_tool(&self.settings.bootstrap_servers, class, arguments).map(drop)
     }
 
     pub(crate) fn config_path(&self) -> PathBuf {

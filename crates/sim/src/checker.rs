@@ -22,6 +22,7 @@ mod owners;
 mod plain;
 mod refusals;
 mod restored;
+mod shown;
 mod stream_time;
 mod verdict;
 

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::broker::Broker;
 use crate::checker::history::History;
+use crate::checker::shown::{self, Shown};
 use crate::event::Violation;
 use crate::model::Truth;
 
@@ -19,20 +20,10 @@ pub(crate) fn check_end(
     history: &History,
     broker: &Broker,
 ) -> Result<(), Violation> {
-    let wanted = history.wanted(broker);
-    for (place, span) in broker.input.spans.iter().enumerate() {
-        let (times, copies) = (visible[place], truth.copies[place]);
-        let (keep, punctual) = (truth.keep[span.trace], truth.punctual[span.trace]);
-        let is_short = times < wanted[place] || keep && punctual && times < copies;
+    shown::check("at least once", truth, visible, history, broker, |shown| {
+        let Shown { times, copies, wanted, keep, punctual, .. } = *shown;
+        let is_short = times < wanted || keep && punctual && times < copies;
         let is_lost = is_short && !history.has_refused();
-        if is_lost || times > 0 && !(keep && kept.contains(&span.trace)) {
-            let text = format!(
-                "span {place} of trace {} (keep: {keep}, punctual: {punctual}) is {copies} times in \
-                 the input, {times} times visible, {} times by the log",
-                span.trace, wanted[place],
-            );
-            return Err(Violation { invariant: "at least once", text });
-        }
-    }
-    Ok(())
+        is_lost || times > 0 && !(keep && kept.contains(&shown.trace))
+    })
 }

@@ -5,6 +5,7 @@ use crate::broker::Broker;
 use crate::checker::View;
 use crate::checker::book::{Assignment, Book};
 use crate::checker::history::History;
+use crate::checker::shown::{self, Shown};
 use crate::event::{CutPart, Violation};
 use crate::model::Truth;
 use crate::plan::Delivery;
@@ -52,20 +53,10 @@ pub(crate) fn check_end(
     history: &History,
     broker: &Broker,
 ) -> Result<(), Violation> {
-    let wanted = history.wanted(broker);
-    for (place, span) in broker.input.spans.iter().enumerate() {
-        let (times, copies) = (visible[place], truth.copies[place]);
-        let (keep, punctual) = (truth.keep[span.trace], truth.punctual[span.trace]);
-        let is_off = times != wanted[place] || keep && punctual && times != copies;
+    shown::check("exactly once", truth, visible, history, broker, |shown| {
+        let Shown { times, copies, wanted, keep, punctual, .. } = *shown;
+        let is_off = times != wanted || keep && punctual && times != copies;
         let is_lost = is_off && !history.has_refused();
-        if is_lost || times > copies || times > 0 && !keep {
-            let text = format!(
-                "span {place} of trace {} (keep: {keep}, punctual: {punctual}) is {copies} times in \
-                 the input, {times} times visible, {} times by the log",
-                span.trace, wanted[place],
-            );
-            return Err(Violation { invariant: "exactly once", text });
-        }
-    }
-    Ok(())
+        is_lost || times > copies || times > 0 && !keep
+    })
 }

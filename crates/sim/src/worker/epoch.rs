@@ -199,6 +199,15 @@ impl Worker {
         self.tell(What::Call { call, reply }, broker, witness)
     }
 
+    /// Leaves out what is no longer held; false if nothing is left.
+    pub(super) fn has_parts_held(&self, shipment: &mut Shipment) -> bool {
+        let shard = &self.shard;
+        if !self.is_mutated(Mutation::CommitRevoked) {
+            shipment.epoch.parts.retain(|part| shard.holds(part.partition, part.assignment));
+        }
+        !shipment.epoch.parts.is_empty()
+    }
+
     /// Leaves out what is no longer held and begins a transaction. The membership is looked at
     /// first: it cannot become whole again before a callback is served, so what is whole now was
     /// whole when the parts were looked at.
@@ -208,11 +217,7 @@ impl Worker {
         session: Session,
         broker: &mut Broker,
     ) -> Result<Next, Reply> {
-        let shard = &self.shard;
-        if !self.is_mutated(Mutation::CommitRevoked) {
-            shipment.epoch.parts.retain(|part| shard.holds(part.partition, part.assignment));
-        }
-        if shipment.epoch.parts.is_empty() {
+        if !self.has_parts_held(shipment) {
             return Ok(Next::Gone);
         }
         shipment.written.clear();

@@ -138,11 +138,7 @@ impl Worker {
         random: &mut Random,
         broker: &mut Broker,
     ) -> Result<Next, Reply> {
-        let shard = &self.shard;
-        if !self.is_mutated(Mutation::CommitRevoked) {
-            shipment.epoch.parts.retain(|part| shard.holds(part.partition, part.assignment));
-        }
-        if shipment.epoch.parts.is_empty() {
+        if !self.has_parts_held(shipment) {
             return Ok(Next::Gone);
         }
         let membership = self.client.membership();

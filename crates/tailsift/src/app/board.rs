@@ -76,10 +76,10 @@ impl Board {
     pub(crate) fn exchange_sightings(
         &self,
         worker: usize,
-        sightings: &Sightings,
+        sightings: Sightings,
         mut look: impl FnMut(&Sightings),
     ) {
-        *lock(&self.sightings[worker]) = Some(sightings.clone());
+        *lock(&self.sightings[worker]) = Some(sightings);
         for others in &self.sightings[..worker] {
             // A copy: locks are not held for longer.
             let others = lock(others).clone();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context as _;
 use tailsift_config::{Config, Kafka};
-use tailsift_kafka::{Admin, Ensured, TopicPlan};
+use tailsift_kafka::{Admin, Ensured, Finding, TopicPlan};
 use tracing::{info, warn};
 
 use super::build::export_client_settings;
@@ -121,7 +121,7 @@ pub(crate) fn prepare(config: &Config, are_made: bool) -> anyhow::Result<i32> {
         at_least: room(config),
         ..TopicPlan::default()
     };
-    ensure(output, &kept, "output.topic", "")?;
+    warn_of(output.verify(&kept)?);
     let log = decisions_plan(config, &admin, partitions, None)?;
     ensure(&admin, &log, "decisions.topic", "")?;
     if let Some(topic) = &config.dead_letters
@@ -142,13 +142,13 @@ fn ensure(admin: &Admin, plan: &TopicPlan, key: &str, or_else: &str) -> anyhow::
     })?;
     match ensured {
         Ensured::Created => info!(topic, partitions = plan.partitions, "made an internal topic"),
-        Ensured::Existed(findings) => {
-            for finding in findings {
-                let (what, expected, got, remedy) =
-                    (finding.what, finding.expected, finding.got, finding.remedy);
-                warn!(topic, what, expected, got, remedy, "a topic is not as it should be");
-            }
-        }
+        Ensured::Existed(findings) => warn_of(findings),
     }
     Ok(())
+}
+
+fn warn_of(findings: Vec<Finding>) {
+    for Finding { topic, what, expected, got, remedy } in findings {
+        warn!(topic, what, expected, got, remedy, "a topic is not as it should be");
+    }
 }

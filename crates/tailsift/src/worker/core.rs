@@ -283,7 +283,7 @@ impl WorkerCore {
         }
         self.clocks.compared = Instant::now();
         let mine = self.shard.sightings().clone();
-        board.exchange_sightings(self.number, &mine, |others| self.shard.handle_sightings(others));
+        board.exchange_sightings(self.number, mine, |others| self.shard.handle_sightings(others));
     }
 
     /// Says now and then that the input is not keyed by trace ID.
