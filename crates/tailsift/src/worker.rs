@@ -59,7 +59,9 @@ impl Worker {
         // Leaving the group hands the partitions over through the core's `Handover`, with one
         // more epoch.
         drop(self.source);
-        self.core.lock().take_error()
+        let mut core = self.core.lock();
+        core.publish_last(&self.board);
+        core.take_error()
     }
 
     fn turn(&mut self) -> anyhow::Result<()> {

@@ -195,6 +195,14 @@ impl WorkerCore {
         board.drain_asked_at().is_some() && self.clocks.drained && self.shard.is_settled()
     }
 
+    /// Tells what was done in all, the last epoch included.
+    pub(crate) fn publish_last(&mut self, board: &Board) {
+        let (stats, gauges, sink) =
+            (self.shard.stats().clone(), self.shard.gauges(), self.sink.stats());
+        self.metrics.publish(&stats, &gauges, &sink);
+        board.set(self.number, Standing { stats, gauges, sink, ..Standing::default() });
+    }
+
     pub(crate) fn take_error(&mut self) -> anyhow::Result<()> {
         self.error.take().map_or(Ok(()), Err)
     }
