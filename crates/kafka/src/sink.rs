@@ -279,7 +279,7 @@ impl Sink {
     ) -> Result<Next, SinkError> {
         while let Some(record) = cursor.next(&self.settings, &work.epoch, &work.batches) {
             match self.producers().of(record.is_export).try_send(&record) {
-                TrySend::Sent => cursor.advance(),
+                TrySend::Sent => cursor.advance(&work.epoch),
                 TrySend::Full => return Ok(Next::Later(Step::Send { metadata, cursor })),
                 TrySend::Refused(error) => {
                     let topic = record.topic.to_owned();
@@ -299,7 +299,7 @@ impl Sink {
         membership: &Membership<'_>,
         holds: &impl Fn(i32, u64) -> bool,
     ) -> Result<Next, SinkError> {
-        epoch.parts.retain(|part| holds(part.partition, part.assignment));
+        leave_out(epoch, holds);
         if epoch.parts.is_empty() {
             return Ok(Next::Done(false));
         }
@@ -361,7 +361,7 @@ impl Sink {
         holds: &impl Fn(i32, u64) -> bool,
     ) -> Result<Next, SinkError> {
         if !asked {
-            epoch.parts.retain(|part| holds(part.partition, part.assignment));
+            leave_out(epoch, holds);
             if epoch.parts.is_empty() {
                 return Ok(Next::Done(false));
             }
@@ -391,10 +391,19 @@ impl Sink {
         let letters: usize = parts.clone().map(|part| part.dead_letters.len()).sum();
         let exports: usize = parts.map(|part| part.exports.len()).sum();
         self.stats.committed += 1;
-        self.stats.records += (letters + exports) as u64;
+        self.stats.records += (letters + exports + work.epoch.moved.len()) as u64;
         self.stats.dead_letters += letters as u64;
         self.stats.decision_bytes += work.batches.bytes(&work.epoch);
         self.stats.last_epoch_us = work.begun.elapsed().as_micros() as u64;
         SinkEvent::Committed(work.epoch)
+    }
+}
+
+/// Leaves out parts that are no longer held; all of them if they cannot be told apart.
+fn leave_out(epoch: &mut Epoch, holds: &impl Fn(i32, u64) -> bool) {
+    let before = epoch.parts.len();
+    epoch.parts.retain(|part| holds(part.partition, part.assignment));
+    if epoch.is_indivisible && epoch.parts.len() < before {
+        epoch.parts.clear();
     }
 }

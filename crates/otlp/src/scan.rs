@@ -61,11 +61,26 @@ impl Scanner {
     /// many traces has a header in more than 64 runs, fields of its spans or scopes in between:
     /// protobuf allows it, no writer does it, and the work must stay linear.
     pub fn scan<'p>(&mut self, payload: &'p [u8]) -> Result<Batch<'p>, ScanError> {
+        self.scan_in_groups(payload, |trace_id| trace_id)
+    }
+
+    /// The same, with a chunk for each group of traces in place of each trace: those for which
+    /// `group` gives the same ID, which is the chunk's then. Traces of one group go on sharing the
+    /// headers that they share in the record.
+    ///
+    /// # Errors
+    /// As [`scan`](Self::scan).
+    pub fn scan_in_groups<'p>(
+        &mut self,
+        payload: &'p [u8],
+        group: impl FnMut(TraceId) -> TraceId,
+    ) -> Result<Batch<'p>, ScanError> {
         let request = Cursor::new(payload)?;
         self.split.clear();
         let mut walk = Walk {
             interest: &self.interest,
             split: &mut self.split,
+            group,
             batch: std::mem::take(&mut self.spare).recycle(),
         };
         let outcome = walk.request(request);
@@ -80,13 +95,15 @@ impl Scanner {
     }
 }
 
-struct Walk<'s, 'p> {
+struct Walk<'s, 'p, G> {
     interest: &'s Interest,
     split: &'s mut Split,
+    /// Whose chunk a trace's spans go to.
+    group: G,
     batch: Batch<'p>,
 }
 
-impl<'p> Walk<'_, 'p> {
+impl<'p, G: FnMut(TraceId) -> TraceId> Walk<'_, 'p, G> {
     fn request(&mut self, mut fields: Cursor<'p>) -> Result<(), ScanError> {
         let mut run = fields.position();
         while !fields.is_empty() {
@@ -222,7 +239,8 @@ impl<'p> Walk<'_, 'p> {
                 span.trace_id = trace_id;
                 span.attributes.end = self.batch.attributes.len() as u32;
                 self.batch.spans.push(span);
-                self.split.push_span(trace_id, field, &mut self.batch.chunks);
+                let group = (self.group)(trace_id);
+                self.split.push_span(group, field, &mut self.batch.chunks);
             }
             None => {
                 self.batch.attributes.truncate(attributes);

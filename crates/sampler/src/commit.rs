@@ -76,10 +76,10 @@ impl Part {
 
     /// True if what is committed for the partition shows that this part was: its batch was written,
     /// and the same life of the log has come as far. Asked of a partition held without a break only:
-    /// another owner may have used the same number.
-    pub fn is_committed_in(&self, committed: &Checkpoint) -> bool {
-        self.has_batch
-            && self.batch_offset.is_some()
+    /// another owner may have used the same number. Parts of an indivisible epoch have no batch, and
+    /// their incarnation is that of one assignment.
+    pub fn is_committed_in(&self, committed: &Checkpoint, is_indivisible: bool) -> bool {
+        (is_indivisible || self.has_batch && self.batch_offset.is_some())
             && committed.incarnation == self.checkpoint.incarnation
             && committed.sequence >= self.checkpoint.sequence
     }

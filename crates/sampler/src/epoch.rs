@@ -13,6 +13,23 @@ use crate::{Checkpoint, Entry, LiveFrom};
 pub struct Epoch {
     /// One per partition that has something to commit.
     pub parts: Vec<Part>,
+    /// Spans on their way to other partitions, out of the records of all parts.
+    pub moved: Vec<Moved>,
+    /// Outputs cannot be told apart by part: they are committed together or not at all.
+    pub is_indivisible: bool,
+}
+
+/// Spans of many traces on their way to the partition of their trace IDs.
+#[derive(Debug, Clone)]
+pub struct Moved {
+    /// The partition that they go to.
+    pub partition: i32,
+    /// The smallest timestamp of the records that the epoch was read from.
+    pub time: Option<Millis>,
+    /// The headers that their records had, encoded ([`tailsift_trace::encode_headers`]).
+    pub headers: Arc<[u8]>,
+    /// An `ExportTraceServiceRequest`.
+    pub payload: Vec<u8>,
 }
 
 /// One partition's share of an epoch. Its values were taken at one instant, the cut, and are
@@ -108,6 +125,13 @@ pub struct Judged {
     pub time: Millis,
     /// What is exported, if it is kept.
     pub payload: Option<Arc<Vec<u8>>>,
+}
+
+impl Moved {
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        self.payload.len() + size_of::<Self>()
+    }
 }
 
 impl Part {

@@ -188,7 +188,7 @@ impl Shard {
         let left = self.partitions.values().map(Partition::output_bytes).sum();
         self.in_flight = Some(self.pending - left);
         self.pending = left;
-        Some(Epoch { parts })
+        Some(Epoch { parts, ..Epoch::default() })
     }
 
     /// The epoch was committed, but for parts that were left out because their assignment had

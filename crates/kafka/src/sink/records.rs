@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use tailsift_sampler::{DeadLetter, Epoch, Export, Part};
+use tailsift_sampler::{DeadLetter, Epoch, Export, Moved, Part};
 use tailsift_trace::{Millis, decode_headers};
 
 use super::SinkSettings;
@@ -73,6 +73,7 @@ impl Batches {
 /// How far an epoch has been handed to the producer.
 pub(super) struct Cursor {
     stage: Stage,
+    moved: usize,
     part: usize,
     record: usize,
     key: [u8; 32],
@@ -80,7 +81,7 @@ pub(super) struct Cursor {
 
 impl Cursor {
     pub(super) fn new(stage: Stage) -> Self {
-        Self { stage, part: 0, record: 0, key: [0; 32] }
+        Self { stage, moved: 0, part: 0, record: 0, key: [0; 32] }
     }
 
     pub(super) fn stage(&self) -> Stage {
@@ -94,6 +95,12 @@ impl Cursor {
         epoch: &'a Epoch,
         batches: &'a Batches,
     ) -> Option<OutgoingRecord<'a>> {
+        if self.stage != Stage::Verdicts
+            && let Some(moved) = epoch.moved.get(self.moved)
+        {
+            return Some(moved_record(settings, moved));
+        }
+        self.moved = epoch.moved.len();
         loop {
             let part = epoch.parts.get(self.part)?;
             let mut index = self.record;
@@ -119,8 +126,26 @@ impl Cursor {
         }
     }
 
-    pub(super) fn advance(&mut self) {
-        self.record += 1;
+    /// The record is sent.
+    pub(super) fn advance(&mut self, epoch: &Epoch) {
+        if self.moved < epoch.moved.len() {
+            self.moved += 1;
+        } else {
+            self.record += 1;
+        }
+    }
+}
+
+fn moved_record<'a>(settings: &'a SinkSettings, moved: &'a Moved) -> OutgoingRecord<'a> {
+    OutgoingRecord {
+        topic: &settings.export_topic,
+        is_export: true,
+        partition: Some(moved.partition),
+        reports: 0,
+        key: None,
+        value: Some(&moved.payload),
+        time: moved.time,
+        headers: copied(&moved.headers).collect(),
     }
 }
 

@@ -70,7 +70,8 @@ impl Work {
     /// An epoch that the transaction's time-out caught twice goes on as one transaction for each
     /// part: they have nothing in common but the cut.
     pub(super) fn split_if_it_does_not_fit(&mut self) {
-        if self.lost_producers >= Self::LOST_MAX && self.epoch.parts.len() > 1 {
+        let is_divisible = !self.epoch.is_indivisible && self.epoch.parts.len() > 1;
+        if self.lost_producers >= Self::LOST_MAX && is_divisible {
             warn!(parts = self.epoch.parts.len(), "committing an epoch part by part");
             self.later = self.epoch.parts.split_off(1);
         }
@@ -134,7 +135,7 @@ mod tests {
             exports: Vec::new(),
             dead_letters: Vec::new(),
         };
-        Epoch { parts: (0..3).map(part).collect() }
+        Epoch { parts: (0..3).map(part).collect(), ..Epoch::default() }
     }
 
     fn partitions(parts: &[Part]) -> Vec<i32> {
@@ -150,6 +151,10 @@ mod tests {
             assert_eq!(partitions(&work.epoch.parts), [0, 1, 2]);
         }
         work.lost_producers = 2;
+        work.epoch.is_indivisible = true;
+        work.split_if_it_does_not_fit();
+        assert_eq!(partitions(&work.epoch.parts), [0, 1, 2]);
+        work.epoch.is_indivisible = false;
         work.split_if_it_does_not_fit();
         assert_eq!(partitions(&work.epoch.parts), [0]);
         assert!(work.finish_parts(true));

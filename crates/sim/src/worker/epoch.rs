@@ -361,7 +361,7 @@ impl Worker {
         if let Some(part) = known {
             let Ok(offset) = broker.committed(part.partition, true) else { return Ok(Next::Wait) };
             committed =
-                offset.is_some_and(|offset| part.is_committed_in(&offset.commit.checkpoint));
+                offset.is_some_and(|offset| part.is_committed_in(&offset.commit.checkpoint, false));
         }
         committed |= self.is_mutated(Mutation::DoubtAssume);
         committed &= !self.is_mutated(Mutation::DoubtResend);
