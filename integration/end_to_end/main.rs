@@ -11,6 +11,7 @@ mod payload;
 mod policies;
 mod records;
 mod refusals;
+mod rekey;
 mod rig;
 mod surface;
 
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         lifecycle::TESTS,
         membership::TESTS,
         records::TESTS,
+        rekey::TESTS,
         surface::TESTS,
     ];
     integration_main(suites.concat())

@@ -55,7 +55,7 @@ fn a_second_process_takes_its_share(shape: LoadShape) -> anyhow::Result<()> {
     let comparison = rig.compare(&load.expected)?;
     match shape {
         LoadShape::Bulk => ensure_exact(comparison, &last.0),
-        LoadShape::Keyed => ensure_complete_with(comparison, &last.0),
+        LoadShape::Keyed | LoadShape::Unkeyed => ensure_complete_with(comparison, &last.0),
     }
 }
 

@@ -164,12 +164,17 @@ impl Rig {
 
     /// Writes records to the input topic, and waits until they are there.
     pub(crate) fn produce(&self, records: &[Record]) -> anyhow::Result<()> {
+        self.produce_to(&self.input, records)
+    }
+
+    /// Writes records to a topic, and waits until they are there.
+    pub(crate) fn produce_to(&self, topic: &str, records: &[Record]) -> anyhow::Result<()> {
         let mut writer = Writer::new(&self.settings)?;
         for record in records {
             let headers: Vec<_> =
                 record.headers.iter().map(|(name, value)| (name.as_str(), &**value)).collect();
             writer.send(Outgoing {
-                topic: &self.input,
+                topic,
                 partition: Some(record.partition),
                 key: record.key.as_deref(),
                 value: record.value.as_deref(),
@@ -223,6 +228,28 @@ impl Rig {
         };
         let result = eventually("more exports are visible", PATIENCE, look);
         result.with_context(|| log_tail(&child.stderr()))
+    }
+
+    /// Waits for something while a process runs.
+    pub(crate) fn wait_until(
+        &self,
+        what: &str,
+        child: &mut Tailsift,
+        mut is_so: impl FnMut() -> anyhow::Result<bool>,
+    ) -> anyhow::Result<()> {
+        let look = || {
+            ensure!(child.try_wait()?.is_none(), "the process ended");
+            Ok(is_so()?.then_some(()))
+        };
+        let result = eventually(what, PATIENCE, look);
+        result.with_context(|| log_tail(&child.stderr()))
+    }
+
+    /// Changes the configuration file.
+    pub(crate) fn replace_in_config(&self, from: &str, to: &str) -> anyhow::Result<()> {
+        let text = std::fs::read_to_string(self.config_path())?;
+        ensure!(text.contains(from), "{from:?} is not in the configuration");
+        Ok(std::fs::write(self.config_path(), text.replace(from, to))?)
     }
 
     /// Waits until a transaction with exports is open.

@@ -1,5 +1,7 @@
 //! A checked document as settings, and what no single key can tell.
 
+mod input;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,12 +10,10 @@ use tailsift_policy::{Compatibility, Derive, Policy, PolicyError, PolicySet, Sem
 use crate::check::Check;
 use crate::node::{Form, Node, Value};
 use crate::settings::{
-    Compression, Config, Decisions, Delivery, Encoding, Http, Input, Kafka, KeyedBy, Output,
-    Partitioner, Start, Window, default_decisions_topic,
+    Compression, Config, Decisions, Delivery, Http, Kafka, Output, Partitioner, Window,
+    default_decisions_topic,
 };
-use crate::table::{
-    COMPATIBILITY, COMPRESSION, DELIVERY, ENCODING, KEYED_BY, PARTITIONER, ROOT, START,
-};
+use crate::table::{COMPATIBILITY, COMPRESSION, DELIVERY, PARTITIONER, ROOT};
 use crate::view::View;
 use crate::{policy, read};
 
@@ -21,12 +21,13 @@ use crate::{policy, read};
 pub(crate) fn config(root: &Node, check: &mut Check) -> Option<Config> {
     let view = View::new(&ROOT, Some(root));
     let group = view.name("group");
-    let input = input(&view);
+    let input = input::input(&view, check);
     let output = output(&view);
     check_clusters(&view, output.as_ref(), check);
     check_servers(&view, check);
     let dead_letters = dead_letters(&view, group.as_deref());
     let window = window(&view, check);
+    let repartition = input::repartition(&view, group.as_deref(), window.as_ref(), check);
     let decisions = decisions(&view, group.as_deref(), window.as_ref(), check);
     check_topics(&view, group.as_deref(), check);
     let policies = policies(root, &view, check);
@@ -43,6 +44,7 @@ pub(crate) fn config(root: &Node, check: &mut Check) -> Option<Config> {
         )?,
         epoch: view.duration("epoch")?,
         input: input?,
+        repartition: repartition?,
         output: output?,
         decisions: decisions?,
         dead_letters: dead_letters?,
@@ -116,33 +118,23 @@ fn kafka(view: &View<'_>) -> Option<Kafka> {
     Some(Kafka { bootstrap_servers: view.text("bootstrap_servers")?, properties })
 }
 
-fn input(view: &View<'_>) -> Option<Input> {
-    let view = view.section("input")?;
-    let encodings = [Encoding::OtlpProto, Encoding::OtlpJson];
-    Some(Input {
-        topic: view.name("topic")?,
-        encoding: view.choice("encoding", &ENCODING, encodings)?,
-        keyed_by: view.choice("keyed_by", &KEYED_BY, [KeyedBy::TraceId])?,
-        start: view.choice("start", &START, [Start::Earliest, Start::Latest])?,
-        idle_grace: view.duration("idle_grace")?,
-    })
-}
+/// In the order of the table.
+const COMPRESSIONS: [Compression; 5] = [
+    Compression::None,
+    Compression::Gzip,
+    Compression::Snappy,
+    Compression::Lz4,
+    Compression::Zstd,
+];
 
 fn output(view: &View<'_>) -> Option<Output> {
     let view = view.section("output")?;
-    let compressions = [
-        Compression::None,
-        Compression::Gzip,
-        Compression::Snappy,
-        Compression::Lz4,
-        Compression::Zstd,
-    ];
     let partitioners = [Partitioner::Fnv1a, Partitioner::Murmur2];
     Some(Output {
         topic: view.name("topic")?,
         max_message_bytes: view.size("max_message_bytes")?,
         buffer_limit: view.size("buffer_limit")?,
-        compression: view.choice("compression", &COMPRESSION, compressions)?,
+        compression: view.choice("compression", &COMPRESSION, COMPRESSIONS)?,
         partitioner: view.choice("partitioner", &PARTITIONER, partitioners)?,
         kafka: match view.section("kafka") {
             Some(section) => Some(kafka(&section)?),
@@ -215,10 +207,15 @@ fn decisions(
 fn check_topics(root: &View<'_>, group: Option<&str>, check: &mut Check) {
     let mut known: Vec<(&str, String)> = Vec::new();
     if let Some(group) = group {
+        let rekeys = input::is_unkeyed(root);
         for (section, default, topic) in [
             ("decisions", "the default of decisions.topic", default_decisions_topic(group)),
             ("dead_letters", "the default of dead_letters.topic", format!("{group}.dead_letters")),
+            ("repartition", "the default of repartition.topic", format!("{group}.repartition")),
         ] {
+            if section == "repartition" && !rekeys {
+                continue;
+            }
             if root.section(section).is_some_and(|view| view.own("topic").is_none()) {
                 known.push((default, topic));
             }
@@ -229,6 +226,7 @@ fn check_topics(root: &View<'_>, group: Option<&str>, check: &mut Check) {
         ("output", "output.topic"),
         ("decisions", "decisions.topic"),
         ("dead_letters", "dead_letters.topic"),
+        ("repartition", "repartition.topic"),
     ] {
         let Some(view) = root.section(section) else { continue };
         // On another cluster any name is free.
@@ -236,7 +234,9 @@ fn check_topics(root: &View<'_>, group: Option<&str>, check: &mut Check) {
             continue;
         }
         let Some(Some(topic)) = (match view.own("topic") {
-            None if matches!(section, "decisions" | "dead_letters") => None,
+            None if matches!(section, "decisions" | "dead_letters" | "repartition") => None,
+            // The list is read in its place.
+            None if section == "input" && view.own("topics").is_some() => None,
             Some(_) | None => Some(view.name("topic")),
         }) else {
             continue;
@@ -247,6 +247,7 @@ fn check_topics(root: &View<'_>, group: Option<&str>, check: &mut Check) {
         }
         known.push((path, topic));
     }
+    input::check_list(root, &known, check);
 }
 
 fn http(view: &View<'_>) -> Option<Option<Http>> {

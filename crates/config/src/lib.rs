@@ -46,5 +46,5 @@ pub use reference::{reference, reference_yaml};
 pub use schema::json_schema;
 pub use settings::{
     Compression, Config, Decisions, Delivery, Encoding, Http, Input, Kafka, KeyedBy, Output,
-    Partitioner, Start, Window,
+    Partitioner, Repartition, Start, Window,
 };

@@ -30,6 +30,8 @@ pub struct Config {
     pub epoch: Duration,
     /// Where spans come from.
     pub input: Input,
+    /// The re-key stage; `None` if the input is keyed by trace ID.
+    pub repartition: Option<Repartition>,
     /// Where kept traces go.
     pub output: Output,
     /// Verdicts, logged and remembered.
@@ -67,8 +69,9 @@ pub enum Delivery {
 /// Where spans come from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Input {
-    /// The topic to read.
-    pub topic: String,
+    /// What to read, at least one: topics, or regular expressions over their names, which begin
+    /// with `^`. One topic if it is keyed by trace ID.
+    pub topics: Vec<String>,
     /// How its records are written.
     pub encoding: Encoding,
     /// What decides a record's partition.
@@ -93,6 +96,26 @@ pub enum Encoding {
 pub enum KeyedBy {
     /// The trace ID: all records of a trace are on one partition.
     TraceId,
+    /// Nothing that tells of traces.
+    None,
+}
+
+/// The re-key stage: what brings traces together whose records are on several partitions.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Repartition {
+    /// The topic that it writes, and the processor reads.
+    pub topic: String,
+    /// How many partitions that is made with; `None` = as many as the input has.
+    pub partitions: Option<i32>,
+    /// How its records are compressed.
+    pub compression: Compression,
+    /// How often records and offsets are committed: 50 ms to 10 s.
+    pub flush: Duration,
+    /// How far, in record time, an input partition may be ahead of the slowest; below
+    /// `window.decision_wait`.
+    pub max_skew: Duration,
+    /// Bytes that each worker may hold of partitions that wait for slower ones.
+    pub read_ahead: usize,
 }
 
 /// Where a new group begins.
@@ -214,6 +237,19 @@ impl Config {
             bytes_per_trace: window.bytes_per_trace_limit,
             epoch_bytes: self.output.buffer_limit,
         }
+    }
+
+    /// The topic that traces are gathered from: the input's, or the one that the re-key stage writes.
+    pub fn window_topic(&self) -> &str {
+        match &self.repartition {
+            Some(repartition) => &repartition.topic,
+            None => &self.input.topics[0],
+        }
+    }
+
+    /// The consumer group of the re-key stage.
+    pub fn rekey_group(&self) -> String {
+        format!("{}.rekey", self.group)
     }
 
     /// True if the decisions topic has the group's own name. One of another name may be shared by

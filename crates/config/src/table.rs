@@ -1,6 +1,7 @@
 //! The keys of the configuration file: the one source of what is read, checked, and documented.
 
 mod policies;
+mod streams;
 
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ pub(crate) use policies::{
     POLICY, PROBABILISTIC, SCALES, SPAN_LATENCY, STATUS_CODE, STATUS_CODES, STRING_ATTRIBUTE,
     SUB_POLICY,
 };
+
+use streams::{INPUT, OUTPUT, REPARTITION};
 
 use crate::key::{Choice, Key, Presence, Refused, Section, Type};
 use Presence::{Default, Optional, Required};
@@ -50,8 +53,13 @@ pub(crate) static ENCODING: [Choice; 2] = [
     choice("otlp_proto", "ExportTraceServiceRequest, protobuf"),
     choice("otlp_json", "ExportTraceServiceRequest, JSON"),
 ];
-pub(crate) static KEYED_BY: [Choice; 1] =
-    [choice("trace_id", "all records of a trace are on one partition")];
+pub(crate) static KEYED_BY: [Choice; 2] = [
+    choice("trace_id", "all records of a trace are on one partition"),
+    choice(
+        "none",
+        "records of a trace may be anywhere: a re-key stage brings them together in the topic of repartition",
+    ),
+];
 pub(crate) static START: [Choice; 2] = [
     choice("earliest", "at the oldest record"),
     choice("latest", "at records that arrive from now on"),
@@ -116,6 +124,12 @@ pub(crate) static ROOT: Section = Section {
             "Exports, verdicts and offsets are committed together this often",
         ),
         key("input", Type::Section(&INPUT), Optional("all defaults"), "Where spans come from"),
+        key(
+            "repartition",
+            Type::Section(&REPARTITION),
+            Optional("all defaults"),
+            "The re-key stage, which is there if input.keyed_by is none: it reads the input in a group of its own, <group>.rekey",
+        ),
         key("output", Type::Section(&OUTPUT), Optional("all defaults"), "Where kept traces go"),
         key(
             "decisions",
@@ -221,83 +235,6 @@ static KAFKA: Section = Section {
         refused("topic", "unknown key, did you mean input.topic or output.topic?"),
         refused("group_id", "unknown key, did you mean group?"),
     ],
-};
-
-static INPUT: Section = Section {
-    keys: &[
-        key("topic", TOPIC, Default("otlp_spans"), "The topic to read, which must exist"),
-        key(
-            "encoding",
-            Type::Choice {
-                here: &ENCODING,
-                later: &[
-                    "jaeger_proto",
-                    "zipkin_json",
-                    "jaeger_json",
-                    "zipkin_proto",
-                    "zipkin_thrift",
-                ],
-            },
-            Default("otlp_proto"),
-            "How its records are written",
-        ),
-        key(
-            "keyed_by",
-            Type::Choice { here: &KEYED_BY, later: &["none"] },
-            Default("trace_id"),
-            "What decides a record's partition",
-        ),
-        key(
-            "start",
-            Type::Choice { here: &START, later: &[] },
-            Default("earliest"),
-            "Where a new group begins; a group that has committed goes on from there",
-        ),
-        key(
-            "idle_grace",
-            Type::Duration { min: ms(0), max: ms(3_600_000) },
-            Default("2s"),
-            "How far behind the wall clock an idle partition's time stays: what producers' batching and retries may take",
-        ),
-    ],
-    refused: &[],
-};
-
-static OUTPUT: Section = Section {
-    keys: &[
-        key("topic", TOPIC, Default("otlp_spans_kept"), "The topic to write, which must exist"),
-        key(
-            "max_message_bytes",
-            Type::Size { min: KIB, max: 900_000_000 },
-            Default("1MB"),
-            "The largest record, uncompressed, key and headers included; larger traces take several",
-        ),
-        key(
-            "buffer_limit",
-            Type::Size { min: MIB, max: 1 << 40 },
-            Default("64MiB"),
-            "For what each worker has not committed yet: kept traces, verdicts, dead letters. Half full it commits early; full, it reads no further",
-        ),
-        key(
-            "compression",
-            Type::Choice { here: &COMPRESSION, later: &[] },
-            Default("zstd"),
-            "How records are compressed",
-        ),
-        key(
-            "partitioner",
-            Type::Choice { here: &PARTITIONER, later: &[] },
-            Default("fnv1a"),
-            "Which partition a trace ID goes to",
-        ),
-        key(
-            "kafka",
-            Type::SectionOrOff(&KAFKA),
-            Default("off"),
-            "Another cluster for kept traces, with a connection of its own; needs delivery: at_least_once, since no transaction spans two clusters. `off`: the input's cluster",
-        ),
-    ],
-    refused: &[],
 };
 
 static DECISIONS: Section = Section {

@@ -6,7 +6,7 @@ use std::fmt;
 use rdkafka::client::ClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use rdkafka::statistics::Statistics;
 use tracing::{Level, debug, enabled, info, warn};
@@ -222,6 +222,10 @@ pub(crate) fn log_line(level: RDKafkaLogLevel, facility: &str, message: &str) {
 
 /// Logs an error that concerns a client as a whole; librdkafka goes on by itself.
 pub(crate) fn log_error(error: &KafkaError, reason: &str) {
+    // Readers ask to be told of ends.
+    if matches!(error, KafkaError::Global(RDKafkaErrorCode::PartitionEOF)) {
+        return;
+    }
     warn!(target: "librdkafka", error = %describe(error), "{reason}");
 }
 

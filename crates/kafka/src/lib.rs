@@ -12,6 +12,7 @@ mod reader;
 mod restorer;
 mod sink;
 mod source;
+mod topic_set;
 mod topics;
 mod writer;
 
@@ -25,7 +26,7 @@ pub use error::{
     ClientError, EmbeddedError, ReadError, RestoreError, SinkError, SourceError, TopicError,
     WriteError,
 };
-pub use observer::Observer;
+pub use observer::{GroupObserver, GroupPosition, Observer};
 pub use offsets::{Isolation, PartitionOffset};
 pub use partitioner::{Partitioner, partition_fnv1a, partition_murmur2};
 pub use reader::{ReadRange, Reader, RecordRef, StoredRecord};
@@ -34,5 +35,6 @@ pub use sink::{Delivery, Sink, SinkEvent, SinkSettings, SinkStats};
 pub use source::{
     Assigned, Membership, RevokeHandler, Source, SourceEvent, SourceRecord, SourceSettings, Start,
 };
+pub use topic_set::Topics;
 pub use topics::{Admin, CommittedOffset, Ensured, Finding, TopicDescription, TopicPlan};
 pub use writer::{Outgoing, Writer, WriterReport};

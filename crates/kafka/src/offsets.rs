@@ -29,6 +29,8 @@ pub struct PartitionOffset {
 
 /// How long a question may take, retries included, unless told otherwise.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// How long brokers may not know of a topic that others know of.
+const HEARSAY: Duration = Duration::from_secs(5);
 const RETRY_EVERY: Duration = Duration::from_millis(50);
 
 impl Isolation {
@@ -92,15 +94,22 @@ pub(crate) fn partition_count(
     })
 }
 
-/// The same, where a missing topic is an error.
+/// The same, where a missing topic is an error. Brokers are believed only after a while that there
+/// is none: they hear of a new topic, or, after their start, of all, some time later than others.
 pub(crate) fn existing_partitions(
     consumer: &BaseConsumer<LogBridge>,
     topic: &str,
     patience: Duration,
 ) -> Result<i32, TopicError> {
-    match partition_count(consumer, topic, patience)? {
-        Some(count) if count > 0 => Ok(count),
-        Some(_) | None => Err(TopicError::Missing { topic: topic.to_owned() }),
+    let deadline = Instant::now() + patience.min(HEARSAY);
+    loop {
+        match partition_count(consumer, topic, patience)? {
+            Some(count) if count > 0 => return Ok(count),
+            _ if Instant::now() >= deadline => {
+                return Err(TopicError::Missing { topic: topic.to_owned() });
+            }
+            _ => std::thread::sleep(RETRY_EVERY),
+        }
     }
 }
 

@@ -21,6 +21,7 @@ use crate::client::ClientSettings;
 use crate::decision_log::SharedPolicyNames;
 use crate::error::{SinkError, describe};
 use crate::source::Membership;
+use crate::topic_set::Topics;
 use produce::{Failure, Producers, Transactional, TrySend};
 use records::{Cursor, Stage};
 use step::{Next, Step, backoff, is_retriable};
@@ -47,8 +48,8 @@ pub struct SinkSettings {
     pub delivery: Delivery,
     /// The producer's identity (`transactional.id`): two producers of one name fence each other.
     pub transactional_id: String,
-    /// The topic whose offsets are committed.
-    pub input_topic: String,
+    /// The topics whose offsets are committed.
+    pub input_topics: Topics,
     /// Where kept traces go.
     pub export_topic: String,
     /// Where unreadable records go; `None` = nowhere.

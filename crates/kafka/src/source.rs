@@ -1,22 +1,24 @@
 //! A worker's membership in the consumer group, and the records it is given.
 
 mod member;
+mod starts;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use tailsift_sampler::Past;
-use tailsift_trace::encode_headers;
+use tailsift_trace::{Millis, encode_headers};
 use tracing::{debug, warn};
 
 use crate::client::ClientSettings;
-use crate::decision_log::CommitMetadata;
 use crate::error::{ClientError, SourceError, describe};
 use crate::ffi;
-use member::{Context, assign, lock, reassign};
+use crate::topic_set::Topics;
+use member::{Context, assign, lock, reassign, unassign};
 pub use member::{Membership, RevokeHandler};
 
 /// Where a group that never committed starts.
@@ -38,8 +40,10 @@ pub struct SourceSettings {
     pub group: String,
     /// Static membership under this id (`group.instance.id`); `None` = dynamic.
     pub instance: Option<String>,
-    /// The input topic.
-    pub topic: String,
+    /// What is read: topics, or patterns of topics that begin with `^`.
+    pub subscription: Vec<String>,
+    /// Numbers the partitions of all of them.
+    pub topics: Topics,
     /// Where a new group starts.
     pub start: Start,
     /// What marks this group's and topic's own commits ([`scope_of`](crate::scope_of)).
@@ -70,39 +74,42 @@ pub enum SourceEvent<'a> {
 
 /// A record in the client's buffer.
 #[derive(Debug)]
-pub struct SourceRecord<'a>(BorrowedMessage<'a>);
+pub struct SourceRecord<'a> {
+    message: BorrowedMessage<'a>,
+    partition: i32,
+}
 
 impl SourceRecord<'_> {
-    /// Its partition.
+    /// Its partition, as [`Topics`] numbers it.
     pub fn partition(&self) -> i32 {
-        self.0.partition()
+        self.partition
     }
 
     /// Its offset.
     pub fn offset(&self) -> i64 {
-        self.0.offset()
+        self.message.offset()
     }
 
     /// CreateTime or LogAppendTime in milliseconds since the Unix epoch, if it has one.
     pub fn timestamp_ms(&self) -> Option<i64> {
-        self.0.timestamp().to_millis().filter(|time| *time >= 0)
+        self.message.timestamp().to_millis().filter(|time| *time >= 0)
     }
 
     /// Its key.
     pub fn key(&self) -> Option<&[u8]> {
-        self.0.key()
+        self.message.key()
     }
 
     /// Its value.
     pub fn value(&self) -> Option<&[u8]> {
-        self.0.payload()
+        self.message.payload()
     }
 
     /// Its headers, encoded (see [`encode_headers`]), in place of what
     /// `out` held.
     pub fn headers(&self, out: &mut Vec<u8>) {
         out.clear();
-        let headers = (0..).map_while(|index| ffi::header(&self.0, index));
+        let headers = (0..).map_while(|index| ffi::header(&self.message, index));
         encode_headers(headers.map(|header| (header.name, header.value)), out);
     }
 }
@@ -119,6 +126,19 @@ pub struct Assigned {
 }
 
 impl Assigned {
+    /// True if the group has committed nothing for it.
+    pub fn is_new(&self) -> bool {
+        matches!(self.past, Past::Nothing(_))
+    }
+
+    /// The stream time that earlier owners had read to, if they said.
+    pub fn reached(&self) -> Option<Millis> {
+        match &self.past {
+            Past::Ours(_, commit) => commit.read_stream_time,
+            Past::Foreign(_) | Past::Nothing(_) => None,
+        }
+    }
+
     /// What the group has committed, or where it begins.
     pub fn offset(&self) -> i64 {
         match self.past {
@@ -159,10 +179,10 @@ impl Source {
             owned.push(("group.instance.id", instance));
         }
         let config = settings.client.config_with(DEFAULTS, &owned);
-        let context = Context::new(handler);
+        let context = Context::new(handler, settings.topics.clone());
         let consumer: BaseConsumer<Context> = settings.client.client(&config, context)?;
         consumer
-            .subscribe(&[&settings.topic])
+            .subscribe(&settings.subscription.iter().map(String::as_str).collect::<Vec<_>>())
             .map_err(|error| settings.trouble("subscribing", &error))?;
         Ok(Self { consumer, settings })
     }
@@ -181,9 +201,12 @@ impl Source {
         }
         match self.consumer.poll(timeout) {
             None => Ok(SourceEvent::Idle),
-            Some(Ok(message)) => Ok(SourceEvent::Record(SourceRecord(message))),
+            Some(Ok(message)) => {
+                let partition = self.settings.topics.number(message.topic(), message.partition());
+                Ok(SourceEvent::Record(SourceRecord { message, partition }))
+            }
             Some(Err(error)) if is_passing(&error) => {
-                warn!(topic = self.settings.topic, error = %describe(&error), "consuming is held up");
+                warn!(topic = self.settings.subscribed(), error = %describe(&error), "consuming is held up");
                 Ok(SourceEvent::Idle)
             }
             Some(Err(error)) => Err(self.settings.trouble("consuming", &error)),
@@ -214,7 +237,8 @@ impl Source {
             }
             let mut open = TopicPartitionList::new();
             for element in held.elements() {
-                if !gate.shut.contains_key(&element.partition()) {
+                let partition = self.settings.topics.number(element.topic(), element.partition());
+                if !gate.shut.contains_key(&partition) && !gate.held_back.contains(&partition) {
                     open.add_partition(element.topic(), element.partition());
                 }
             }
@@ -232,14 +256,66 @@ impl Source {
         let mut gate = lock(&self.consumer.context().gate);
         let Some(position) = gate.shut.remove(&partition) else { return Ok(()) };
         let mut list = TopicPartitionList::with_capacity(1);
-        list.add_partition_offset(&self.settings.topic, partition, Offset::Offset(offset))
+        let (topic, place) = self.settings.topics.place(partition);
+        list.add_partition_offset(&topic, place, Offset::Offset(offset))
             .map_err(|error| trouble(&error))?;
         if offset != position {
             reassign(&self.consumer, &list).map_err(|error| trouble(&error))?;
         }
+        gate.held_back.remove(&partition);
         let change =
             if gate.is_paused { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
         change.map_err(|error| trouble(&error))
+    }
+
+    /// Stops fetching these partitions, and goes on with those that were held back before.
+    ///
+    /// # Errors
+    /// If the client refuses.
+    pub fn hold_back(&self, partitions: &BTreeSet<i32>) -> Result<(), SourceError> {
+        let mut gate = lock(&self.consumer.context().gate);
+        if gate.held_back == *partitions {
+            return Ok(());
+        }
+        let list = |numbers: &mut dyn Iterator<Item = &i32>| {
+            let mut list = TopicPartitionList::new();
+            for (topic, partition) in numbers.map(|number| self.settings.topics.place(*number)) {
+                list.add_partition(&topic, partition);
+            }
+            list
+        };
+        let stopped = list(&mut partitions.difference(&gate.held_back));
+        let released = list(&mut gate.held_back.difference(partitions));
+        gate.held_back.clone_from(partitions);
+        let mut change = self.consumer.pause(&stopped);
+        if !gate.is_paused {
+            change = change.and_then(|()| self.consumer.resume(&released));
+        }
+        change.map_err(|error| self.settings.trouble("holding partitions back", &error))
+    }
+
+    /// Gives all partitions that are held back to the client, as if the group had just given them:
+    /// they are [assigned](SourceEvent::Assigned) again, from what is committed.
+    ///
+    /// # Errors
+    /// If the client refuses.
+    pub fn reread(&self) -> Result<(), SourceError> {
+        let trouble = |error: &KafkaError| self.settings.trouble("going back", error);
+        let held = self.consumer.assignment().map_err(|error| trouble(&error))?;
+        if held.count() > 0 {
+            unassign(&self.consumer, &held).map_err(|error| trouble(&error))?;
+        }
+        let mut given = lock(&self.consumer.context().given);
+        let held = held.elements().into_iter();
+        let held: Vec<_> = held
+            .map(|element| self.settings.topics.number(element.topic(), element.partition()))
+            .filter(|partition| !given.contains(partition))
+            .collect();
+        given.extend(held);
+        let mut gate = lock(&self.consumer.context().gate);
+        gate.shut.clear();
+        gate.held_back.clear();
+        Ok(())
     }
 
     /// Finds out where to read the partitions that the group gave us, then takes them. The group
@@ -265,7 +341,8 @@ impl Source {
             .map(|assigned| (assigned.partition, assigned.offset().max(assigned.log_start)))
             .collect();
         for (partition, offset) in &positions {
-            list.add_partition_offset(&self.settings.topic, *partition, Offset::Offset(*offset))
+            let (topic, place) = self.settings.topics.place(*partition);
+            list.add_partition_offset(&topic, place, Offset::Offset(*offset))
                 .map_err(|error| self.settings.trouble("assigning", &error))?;
         }
         lock(&self.consumer.context().given).clear();
@@ -275,89 +352,6 @@ impl Source {
             .map_err(|error| self.settings.trouble("assigning", &error))?;
         lock(&self.consumer.context().gate).shut.extend(positions);
         Ok(Some(resolved))
-    }
-
-    /// True if the group has an offset for any partition of the topic.
-    fn has_committed_anywhere(&self, patience: Duration) -> KafkaResult<bool> {
-        let topic = &self.settings.topic;
-        let metadata = self.consumer.fetch_metadata(Some(topic), patience)?;
-        let mut question = TopicPartitionList::new();
-        for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
-            question.add_partition(topic, partition.id());
-        }
-        let committed = self.consumer.committed_offsets(question, patience)?;
-        let is_offset = |offset| matches!(offset, Offset::Offset(_));
-        Ok(committed.elements().iter().any(|element| is_offset(element.offset())))
-    }
-
-    /// The stable committed offset of each partition, or where the group is to start.
-    fn starts(&self, partitions: &[i32]) -> KafkaResult<Result<Vec<Assigned>, SourceError>> {
-        /// The broker may be waiting for an open transaction: asked again, so that the group is
-        /// served in between.
-        const PATIENCE: Duration = Duration::from_millis(200);
-        let topic = &self.settings.topic;
-        let mut question = TopicPartitionList::with_capacity(partitions.len());
-        for partition in partitions {
-            question.add_partition(topic, *partition);
-        }
-        let last = self.consumer.committed_offsets(question, PATIENCE)?;
-        let at = |wanted| {
-            let mut question = TopicPartitionList::with_capacity(partitions.len());
-            for partition in partitions {
-                question.add_partition_offset(topic, *partition, wanted)?;
-            }
-            self.consumer.offsets_for_times(question, PATIENCE)
-        };
-        let log_starts = at(Offset::Beginning)?;
-        // A partition that is younger than the group was empty when the group first looked.
-        let news = match self.settings.start {
-            Start::Latest if !self.has_committed_anywhere(PATIENCE)? => at(Offset::End)?,
-            Start::Earliest | Start::Latest => log_starts.clone(),
-        };
-        let find = |list: &TopicPartitionList, partition| -> KafkaResult<Offset> {
-            let missing = KafkaError::OffsetFetch(RDKafkaErrorCode::UnknownPartition);
-            let element = list.find_partition(topic, partition).ok_or(missing)?;
-            element.error()?;
-            Ok(element.offset())
-        };
-        let mut starts = Vec::with_capacity(partitions.len());
-        for partition in partitions.iter().copied() {
-            let none = KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset);
-            let Offset::Offset(log_start) = find(&log_starts, partition)? else { return Err(none) };
-            let past = match (find(&last, partition)?, find(&news, partition)?) {
-                (Offset::Offset(offset), _) => match self.past(&last, partition, offset) {
-                    Ok(past) => past,
-                    Err(error) => return Ok(Err(error)),
-                },
-                (_, Offset::Offset(offset)) => Past::Nothing(offset),
-                (_, _) => return Err(none),
-            };
-            starts.push(Assigned { partition, past, log_start });
-        }
-        Ok(Ok(starts))
-    }
-
-    /// What a committed offset and its metadata say.
-    fn past(
-        &self,
-        committed: &TopicPartitionList,
-        partition: i32,
-        offset: i64,
-    ) -> Result<Past, SourceError> {
-        let mut elements = committed.elements().into_iter();
-        let index = elements.position(|element| element.partition() == partition);
-        let metadata = index.map_or(&[][..], |index| ffi::committed_metadata(committed, index));
-        let commit = CommitMetadata::parse(metadata).map_err(|error| SourceError::Refused {
-            topic: self.settings.topic.clone(),
-            group: self.settings.group.clone(),
-            what: "reading what was committed",
-            reason: format!("partition {partition}: {error}"),
-            remedy: "start the release that committed it, or reset the group's offsets",
-        })?;
-        Ok(match commit.filter(|commit| commit.scope == self.settings.scope) {
-            Some(commit) => Past::Ours(offset, commit),
-            None => Past::Foreign(offset),
-        })
     }
 }
 
@@ -370,7 +364,8 @@ impl Drop for Source {
         if !given.is_empty() {
             let mut list = TopicPartitionList::new();
             for partition in given {
-                list.add_partition(&self.settings.topic, partition);
+                let (topic, partition) = self.settings.topics.place(partition);
+                list.add_partition(&topic, partition);
             }
             if let Err(error) = assign(&self.consumer, &list) {
                 warn!(error = %describe(&error), "partitions could not be taken before leaving the group");
@@ -380,9 +375,14 @@ impl Drop for Source {
 }
 
 impl SourceSettings {
+    /// What is read, for messages.
+    fn subscribed(&self) -> String {
+        self.subscription.join(", ")
+    }
+
     fn trouble(&self, what: &'static str, error: &KafkaError) -> SourceError {
         SourceError::Refused {
-            topic: self.topic.clone(),
+            topic: self.subscribed(),
             group: self.group.clone(),
             what,
             reason: describe(error),

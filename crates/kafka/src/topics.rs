@@ -97,6 +97,15 @@ impl Admin {
         partition_count(self.asking(Isolation::Uncommitted), topic, self.patience)
     }
 
+    /// How many partitions a topic has that ought to exist: it may take a moment until brokers
+    /// have heard of it.
+    ///
+    /// # Errors
+    /// If none of them has after some seconds, or as [`partitions`](Self::partitions).
+    pub fn existing_partitions(&self, topic: &str) -> Result<i32, TopicError> {
+        existing_partitions(self.asking(Isolation::Uncommitted), topic, self.patience)
+    }
+
     /// The end (exclusive) of each partition: with [`Isolation::Committed`] the last stable
     /// offset, where the first open transaction begins.
     ///

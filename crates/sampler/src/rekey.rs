@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use tailsift_trace::{Batch, Chunk, Millis, TraceId};
 
 use crate::{Checkpoint, DeadLetter, Epoch, LiveFrom, Part, RecordAt};
-use outbox::Outbox;
+use outbox::{From, Outbox};
 
 /// Bounds of a [`Rekeyer`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,10 @@ pub struct RekeyLimits {
     /// A record that is written gets no more once it has so many bytes; what one record brings for
     /// a partition stays together.
     pub record_bytes: usize,
+    /// A record that is written holds spans of about so much record time, at least 1 ms, however
+    /// much of it is read between two cuts: it bears the smallest timestamp of what it holds, and
+    /// its reader waits from there.
+    pub record_time: Millis,
     /// Bytes that may wait for their commit: at half of them an epoch is wanted, at all of them no
     /// record should be handed in.
     pub buffer_bytes: usize,
@@ -55,7 +59,7 @@ pub struct RekeyProgress {
     pub next_offset: i64,
     /// What was committed last by this assignment, if anything.
     pub committed: Option<i64>,
-    /// The highest timestamp that was read, if any.
+    /// The highest timestamp that was read, or is to be read next; by earlier owners too.
     pub reached: Option<Millis>,
 }
 
@@ -85,6 +89,8 @@ struct Input {
     committed: Option<i64>,
     reached: Option<Millis>,
     has_news: bool,
+    /// The time slice of its last record since the last cut.
+    slice: i64,
     dead_letters: Vec<DeadLetter>,
 }
 
@@ -112,19 +118,40 @@ impl Rekeyer {
     }
 
     /// A partition is ours, to be read from `offset` on. `incarnation`, drawn at random, marks the
-    /// commits of this assignment.
-    pub fn handle_assigned(&mut self, partition: i32, offset: i64, incarnation: u64) {
+    /// commits of this assignment. `is_new`: the group has not committed this offset, which has
+    /// to be, records or not: where a group began must not depend on when it is asked.
+    /// `reached`: the highest timestamp that earlier owners read.
+    pub fn handle_assigned(
+        &mut self,
+        partition: i32,
+        offset: i64,
+        incarnation: u64,
+        is_new: bool,
+        reached: Option<Millis>,
+    ) {
         self.assignments += 1;
         let input = Input {
             assignment: self.assignments,
             checkpoint: Checkpoint { incarnation, sequence: 0, log_partition: 0 },
             next_offset: offset,
             committed: None,
-            reached: None,
-            has_news: false,
+            reached,
+            has_news: is_new,
+            slice: i64::MIN,
             dead_letters: Vec::new(),
         };
         self.inputs.insert(partition, input);
+    }
+
+    /// A record of this time is to be read next. What is known of it is committed, so that others
+    /// can wait for it, or go on.
+    pub fn handle_waiting(&mut self, partition: i32, time: Millis) {
+        if let Some(input) = self.inputs.get_mut(&partition)
+            && input.reached < Some(time)
+        {
+            input.reached = Some(time);
+            input.has_news = true;
+        }
     }
 
     /// A record came, scanned in groups by target.
@@ -134,10 +161,16 @@ impl Rekeyer {
         }
         self.stats.spans += batch.spans.len() as u64;
         self.stats.malformed_spans += u64::from(batch.malformed);
+        let Some(input) = self.inputs.get_mut(&at.partition) else { return };
+        let from = From {
+            headers: at.headers,
+            time: at.stamp(),
+            slice: input.slice(at.stamp(), self.limits.record_time),
+        };
         for chunk in &batch.chunks {
             let target = target_of(chunk);
             let pieces = batch.pieces_of(chunk).iter().map(|piece| piece.bytes(&batch.shared));
-            self.outbox.add(target, at.headers, pieces, self.limits.record_bytes);
+            self.outbox.add(target, &from, pieces, self.limits.record_bytes);
         }
     }
 
@@ -145,13 +178,13 @@ impl Rekeyer {
     pub fn handle_poison(&mut self, at: &RecordAt<'_>, letter: Option<DeadLetter>) {
         if self.read(at) {
             self.stats.poison_records += 1;
-            self.handle_malformed(at.partition, letter);
+            letter.into_iter().for_each(|letter| self.handle_malformed(at.partition, letter));
         }
     }
 
     /// The record handed in last has spans without a trace ID.
-    pub fn handle_malformed(&mut self, partition: i32, letter: Option<DeadLetter>) {
-        if let (Some(input), Some(letter)) = (self.inputs.get_mut(&partition), letter) {
+    pub fn handle_malformed(&mut self, partition: i32, letter: DeadLetter) {
+        if let Some(input) = self.inputs.get_mut(&partition) {
             self.outbox.bytes += letter.bytes();
             input.dead_letters.push(letter);
         }
@@ -253,7 +286,6 @@ impl Rekeyer {
         input.has_news = true;
         let time = at.stamp();
         input.reached = input.reached.max(time);
-        self.outbox.note_time(time);
         self.stats.records += 1;
         self.stats.record_bytes += at.bytes as u64;
         true
@@ -273,8 +305,17 @@ impl Rekeyer {
 }
 
 impl Input {
+    /// The time slice of the next record; never before that of the last one, or spans of a trace
+    /// would change places.
+    fn slice(&mut self, time: Option<Millis>, length: Millis) -> i64 {
+        let slice = time.map_or(self.slice, |time| time.0.div_euclid(length.0.max(1)));
+        self.slice = self.slice.max(slice);
+        self.slice
+    }
+
     fn cut(&mut self, partition: i32) -> Part {
         self.has_news = false;
+        self.slice = i64::MIN;
         self.checkpoint.sequence += 1;
         Part {
             partition,

@@ -3,7 +3,9 @@
 pub(crate) mod board;
 mod build;
 mod retention;
+mod stage;
 pub(crate) mod topics;
+mod upstream;
 mod watch;
 
 use std::process::ExitCode;
@@ -23,7 +25,7 @@ use crate::live::LiveView;
 use crate::logging::worker_span;
 use crate::metrics;
 use crate::shutdown::{Stop, on_signals};
-use crate::worker::{Worker, wall_now};
+use crate::worker::wall_now;
 use board::Board;
 pub(crate) use build::client_settings;
 
@@ -43,6 +45,30 @@ pub(crate) struct Wishes {
     pub(crate) accept_lost_decisions: bool,
     /// The internal topics are there and as they should be.
     pub(crate) topics_are_made: bool,
+    /// What this process does for an input without keys.
+    pub(crate) role: Role,
+}
+
+/// What a process does for an input that is not keyed by trace ID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Role {
+    /// The re-key stage and the processor.
+    #[default]
+    Both,
+    /// The processor: other processes re-key.
+    Processor,
+    /// The re-key stage.
+    Rekey,
+}
+
+impl Role {
+    /// How many workers of each kind: processors, then re-key workers.
+    fn workers(self, config: &Config) -> (usize, usize) {
+        let workers = build::worker_count(config);
+        let rekeys = config.repartition.is_some() && self != Self::Processor;
+        let processes = self != Self::Rekey;
+        (workers * usize::from(processes), workers * usize::from(rekeys))
+    }
 }
 
 /// A processor that runs; stopped when dropped.
@@ -65,13 +91,16 @@ pub(crate) struct Snapshot {
 
 /// `tailsift run`: until a signal, a failure, or idleness.
 pub(crate) fn run(config: &Config, wishes: Wishes) -> anyhow::Result<ExitCode> {
+    let (workers, rekeys) = wishes.role.workers(config);
     info!(
         version = env!("CARGO_PKG_VERSION"),
         bootstrap_servers = config.kafka.bootstrap_servers,
         group = config.group,
-        input = config.input.topic,
+        input = config.input.topics.join(","),
+        repartition = config.repartition.as_ref().map(|repartition| &repartition.topic),
         output = config.output.topic,
-        workers = build::worker_count(config),
+        workers,
+        rekey_workers = rekeys,
         "starting"
     );
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -82,7 +111,7 @@ pub(crate) fn run(config: &Config, wishes: Wishes) -> anyhow::Result<ExitCode> {
         .context("starting the HTTP runtime")?;
     let stop = Arc::new(Stop::default());
     on_signals(runtime.handle(), Arc::clone(&stop))?;
-    let health = Arc::new(Health::new(build::worker_count(config)));
+    let health = Arc::new(Health::new(workers + rekeys));
     let live = Arc::new(live_view(config));
     let surface = Http::start(&runtime, config, &health, &live)?;
     let mut running = App::start_with(config, stop, &health, &live, wishes)?;
@@ -113,8 +142,21 @@ impl App {
         live: &Arc<LiveView>,
         wishes: Wishes,
     ) -> anyhow::Result<Running> {
-        let partitions = topics::prepare(config, wishes.topics_are_made)?;
-        let workers = build::worker_count(config);
+        let (workers, rekeys) = wishes.role.workers(config);
+        let repartitioned = config.repartition.as_ref();
+        let repartitioned =
+            repartitioned.map(|topic| topics::prepare_stage(config, topic)).transpose()?;
+        let stage = repartitioned.filter(|_| rekeys > 0).and_then(|target| {
+            stage::Stage::new(config, target, Arc::clone(&stop), Arc::clone(health))
+        });
+        let upstream = config.repartition.as_ref().map(|_| {
+            let stage = stage.as_ref();
+            upstream::Upstream::new(
+                config,
+                stage.map(|stage| (Arc::clone(&stage.board), stage.topics.clone())),
+            )
+        });
+        let upstream = upstream.transpose()?;
         let board = Arc::new(Board::new(workers));
         let parts = build::Parts::new(
             config,
@@ -124,16 +166,34 @@ impl App {
             Arc::clone(health),
             Arc::clone(live),
         );
-        let workers: anyhow::Result<Vec<_>> = (0..workers)
-            .map(|number| spawn(parts.worker(number)?, number, health, &stop))
-            .collect();
+        let partitions = match wishes.role {
+            Role::Rekey => 0,
+            Role::Both | Role::Processor => topics::prepare(config, wishes.topics_are_made)?,
+        };
+        let start = |number| {
+            let worker = parts.worker(number)?;
+            spawn(move || worker.run(), number, health, &stop)
+        };
+        let start_stage = |number| {
+            let worker = stage.as_ref().expect("there are re-key workers").worker(number)?;
+            spawn(move || worker.run(), number, health, &stop)
+        };
+        let all = (0..workers).map(start).chain((workers..workers + rekeys).map(start_stage));
+        let workers: anyhow::Result<Vec<_>> = all.collect();
         let workers = workers.inspect_err(|_| stop.set())?;
         let (watched, idle) = (Arc::clone(&board), wishes.exit_when_idle);
         // The embedded broker deletes nothing.
-        let may_shorten = !wishes.topics_are_made && config.has_log_of_its_own();
+        let processes = wishes.role != Role::Rekey;
+        let may_shorten = processes && !wishes.topics_are_made && config.has_log_of_its_own();
         let retention = may_shorten.then(|| retention::Retention::new(config));
-        let watcher = watch::start(config, partitions, watched, Arc::clone(&stop), idle, retention)
-            .inspect_err(|_| stop.set())?;
+        let stopped = Arc::clone(&stop);
+        let watcher = match (processes, upstream) {
+            (false, Some(upstream)) => watch::start_rekey(upstream, stopped, idle),
+            (_, upstream) => {
+                watch::start(config, upstream, partitions, watched, stopped, idle, retention)
+            }
+        };
+        let watcher = watcher.inspect_err(|_| stop.set())?;
         Ok(Running {
             workers,
             watcher: Some(watcher),
@@ -205,17 +265,17 @@ fn live_view(config: &Config) -> LiveView {
 }
 
 fn spawn(
-    worker: Worker,
+    work: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
     number: usize,
     health: &Arc<Health>,
     stop: &Arc<Stop>,
 ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
     let (health, stop) = (Arc::clone(health), Arc::clone(stop));
-    let work = move || {
+    let worker = move || {
         let _span = worker_span(number).entered();
         let _stop_with_me = StopOnPanic(Arc::clone(&stop));
         health.worker_started(number);
-        let outcome = worker.run();
+        let outcome = work();
         match &outcome {
             Ok(()) => health.worker_finished(number),
             Err(failure) => {
@@ -230,7 +290,7 @@ fn spawn(
         outcome
     };
     let builder = std::thread::Builder::new().name(format!("worker-{number}"));
-    builder.spawn(work).with_context(|| format!("starting worker {number}"))
+    builder.spawn(worker).with_context(|| format!("starting worker {number}"))
 }
 
 /// Stops the process when its worker panics.

@@ -49,6 +49,13 @@ Examples:
 Start more instances of the same group to scale out. SIGTERM commits what is decided, leaves the
 group and exits 0; undecided traces are read again by their next owner.")]
     Run(RunArgs),
+    /// Re-key alone: the stage that `run` starts for `input.keyed_by: none`, in a process of its own
+    #[command(after_help = "\
+Examples:
+  tailsift rekey -c tailsift.yaml                  brings spans to the partition of their trace
+  tailsift run -c tailsift.yaml --without-rekey    processes what it writes
+Start more instances to scale the stage by itself. SIGTERM commits what was read and exits 0.")]
+    Rekey(RekeyArgs),
     /// Validate a configuration file; all that is wrong with it at once
     #[command(after_help = "\
 Examples:
@@ -75,7 +82,9 @@ impl Command {
     pub(crate) fn log_level(&self) -> LevelFilter {
         match self {
             Self::Demo(_) => LevelFilter::WARN,
-            Self::Run(_) | Self::Check(_) | Self::Topics(_) | Self::Schema => LevelFilter::INFO,
+            Self::Run(_) | Self::Rekey(_) | Self::Check(_) | Self::Topics(_) | Self::Schema => {
+                LevelFilter::INFO
+            }
         }
     }
 }
@@ -102,6 +111,18 @@ pub(crate) struct RunArgs {
     /// committed offset may be exported again, and late spans are judged anew
     #[arg(long)]
     pub(crate) accept_lost_decisions: bool,
+    /// Leave re-keying (`input.keyed_by: none`) to processes of `tailsift rekey`
+    #[arg(long)]
+    pub(crate) without_rekey: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RekeyArgs {
+    #[command(flatten)]
+    pub(crate) file: ConfigArgs,
+    /// Stop, with exit code 0, once all that was written until so long after the start is re-keyed
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) exit_when_idle: Option<Duration>,
 }
 
 #[derive(Debug, Args)]

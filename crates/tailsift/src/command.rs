@@ -5,7 +5,7 @@ mod load;
 mod topics;
 
 pub(crate) use check::check;
-pub(crate) use load::{exit_code, load};
+pub(crate) use load::{exit_code, load, needs_rekeying};
 pub(crate) use topics::topics;
 
 use std::io::Write as _;

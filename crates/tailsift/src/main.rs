@@ -8,6 +8,7 @@ mod demo;
 mod live;
 mod logging;
 mod metrics;
+mod rekey;
 mod shutdown;
 mod worker;
 
@@ -39,12 +40,23 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => demo::run(args),
         Command::Run(args) => {
             let config = command::load(&args.file.config, &args.file.overrides)?;
+            if args.without_rekey {
+                command::needs_rekeying(&config)?;
+            }
             let wishes = app::Wishes {
                 exit_when_idle: args.exit_when_idle,
                 accept_lost_decisions: args.accept_lost_decisions,
                 topics_are_made: false,
+                role: if args.without_rekey { app::Role::Processor } else { app::Role::Both },
             };
             app::run(&config, wishes)
+        }
+        Command::Rekey(args) => {
+            let config = command::load(&args.file.config, &args.file.overrides)?;
+            command::needs_rekeying(&config)?;
+            let role = app::Role::Rekey;
+            let exit_when_idle = args.exit_when_idle;
+            app::run(&config, app::Wishes { exit_when_idle, role, ..app::Wishes::default() })
         }
         Command::Check(args) => command::check(args),
         Command::Topics(args) => command::topics(args),

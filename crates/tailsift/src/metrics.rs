@@ -18,10 +18,10 @@ use metrics_exporter_prometheus::{
 use tailsift_kafka::SinkStats;
 use tailsift_otlp::{Fault, JsonError, ScanError};
 use tailsift_policy::CloseReason;
-use tailsift_sampler::{Gauges, Stats};
+use tailsift_sampler::{Gauges, RekeyStats, Stats};
 use tailsift_trace::Millis;
 
-use table::{Metric, ReadGauges, ReadSink, ReadStats, Source, TABLE};
+use table::{Metric, ReadGauges, ReadRekey, ReadSink, ReadStats, Source, TABLE};
 
 /// The process's metrics, for rendering.
 #[derive(Clone)]
@@ -70,7 +70,7 @@ fn build() -> anyhow::Result<(PrometheusRecorder, Exposition)> {
 
 fn describe(metric: &Metric) {
     match metric.source {
-        Source::Stats(_) | Source::Sink(_) | Source::Counter => {
+        Source::Stats(_) | Source::Rekey(_) | Source::Sink(_) | Source::Counter => {
             metrics::describe_counter!(metric.name, metric.help);
         }
         Source::Gauges(_) | Source::Gauge => metrics::describe_gauge!(metric.name, metric.help),
@@ -157,7 +157,7 @@ impl WorkerMetrics {
                 Source::Stats(read) => stats.push((read, total())),
                 Source::Sink(read) => sink.push((read, total())),
                 Source::Gauges(read) => gauges.push((read, gauge_of(metric, &[&worker]))),
-                Source::Counter | Source::Gauge | Source::Histogram(_) => {}
+                Source::Rekey(_) | Source::Counter | Source::Gauge | Source::Histogram(_) => {}
             }
         }
         let closed = |reason: CloseReason| {
@@ -231,6 +231,62 @@ impl WorkerMetrics {
     pub(crate) fn epoch_discarded(&self) {
         self.discarded.increment(1);
     }
+}
+
+/// What one worker of the re-key stage exports.
+pub(crate) struct RekeyMetrics {
+    worker: String,
+    stats: Vec<(ReadRekey, Total)>,
+    aborted: Total,
+    producers_replaced: Total,
+    epoch_commit: Histogram,
+    held: Gauge,
+}
+
+impl RekeyMetrics {
+    /// The metrics of worker number `worker`. After [`install`].
+    pub(crate) fn new(worker: usize) -> Self {
+        let worker = worker.to_string();
+        let stats = TABLE.iter().filter_map(|metric| {
+            let Source::Rekey(read) = metric.source else { return None };
+            Some((read, Total::new(counter_of(metric, &[&worker]))))
+        });
+        let failures =
+            |kind: &str| Total::new(counter_of(&table::EPOCH_FAILURES, &[&worker, kind]));
+        Self {
+            stats: stats.collect(),
+            aborted: failures("aborted"),
+            producers_replaced: failures("producer_replaced"),
+            epoch_commit: histogram_of(&table::EPOCH_COMMIT, &[&worker]),
+            held: gauge_of(&table::REKEY_HELD, &[&worker]),
+            worker,
+        }
+    }
+
+    /// Publishes what was counted, and how many bytes wait for slower partitions.
+    pub(crate) fn publish(&mut self, stats: &RekeyStats, sink: &SinkStats, held: usize) {
+        self.held.set(held as f64);
+        for (read, total) in &mut self.stats {
+            total.advance(read(stats));
+        }
+        self.aborted.advance(sink.aborted);
+        self.producers_replaced.advance(sink.rebuilt);
+    }
+
+    /// Counts a record that could not be read.
+    pub(crate) fn poison_record(&self, reason: PoisonReason) {
+        counter_of(&table::POISON_RECORDS, &[&self.worker, reason.name()]).increment(1);
+    }
+
+    /// Measures a committed epoch.
+    pub(crate) fn epoch_committed(&self, took: Duration) {
+        self.epoch_commit.record(took.as_secs_f64());
+    }
+}
+
+/// Publishes how far the re-key stage's group is behind in a partition.
+pub(crate) fn publish_rekey_lag(topic: &str, partition: i32, records: i64) {
+    gauge_of(&table::REKEY_LAG, &[topic, &partition.to_string()]).set(records as f64);
 }
 
 /// What a worker was given and does not read.

@@ -68,7 +68,7 @@ fn refusals_say_what_to_do() {
     let broker = EmbeddedBroker::start(1, &[("in", 4)]).unwrap();
     for (line, message) in [
         ("load --topic in --traces 1", "expected 8 partitions, got 4"),
-        ("load --topic in --shape flat", "expected keyed or bulk, got \"flat\""),
+        ("load --topic in --shape flat", "expected keyed, bulk or unkeyed, got \"flat\""),
         (
             "replay nothing.bin --topic in --partitions 4",
             "the corpus is kept in integration/corpus",

@@ -44,43 +44,43 @@ fn what_is_no_configuration() {
     check_each(
         &cases,
         &expect![[r#"
-        "hello"
-            line 1: expected a mapping with the keys kafka, group, instance, workers, delivery, epoch, input, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http, got hello
-                1 | hello
-        "- a\n- b\n"
-            line 1: expected a mapping with the keys kafka, group, instance, workers, delivery, epoch, input, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http, got a list
-                1 | - a
-        "a: 1\n---\nb: 2\n"
-            line 2: a second document starts here: write one document
-                2 | ---
-        "kafka: [\n"
-            line 1: is not YAML: unclosed bracket '['
-                1 | kafka: [
-        "kafka:\n\tbootstrap_servers: x\n"
-            line 2: is not YAML: tabs disallowed within this context (block indentation); indent with spaces, not tabs
-                2 |  bootstrap_servers: x
-        "kafka: {bootstrap_servers: ${env:B}}\n"
-            line 1: is not YAML: while parsing a flow mapping, did not find expected ',' or '}'; within { } and [ ] put references such as "${env:NAME}" in quotes
-                1 | kafka: {bootstrap_servers: ${env:B}}
-        "a: *b\n"
-            line 1: is not YAML: while parsing node, found unknown anchor
-                1 | a: *b
-        "a: &a [*a]\n"
-            line 1: this alias stands within its own anchor
-                1 | a: &a [*a]
-        "group: !mine x\n"
-            line 1: tags (!…) are not supported: remove it
-                1 | group: !mine x
-        "%YAML 1.2\n---\na: b\n"
-            line 1: is not YAML: YAML directives are disallowed
-                1 | %YAML 1.2
-        "? [a]\n: b\n"
-            line 1: a key must be text, got a list
-                1 | ? [a]
-        "base: &b {x: 1}\nkafka:\n  <<: *b\n"
-            line 3: merge keys (<<) are not supported: repeat the keys
-                3 |   <<: *b
-    "#]],
+            "hello"
+                line 1: expected a mapping with the keys kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http, got hello
+                    1 | hello
+            "- a\n- b\n"
+                line 1: expected a mapping with the keys kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http, got a list
+                    1 | - a
+            "a: 1\n---\nb: 2\n"
+                line 2: a second document starts here: write one document
+                    2 | ---
+            "kafka: [\n"
+                line 1: is not YAML: unclosed bracket '['
+                    1 | kafka: [
+            "kafka:\n\tbootstrap_servers: x\n"
+                line 2: is not YAML: tabs disallowed within this context (block indentation); indent with spaces, not tabs
+                    2 |  bootstrap_servers: x
+            "kafka: {bootstrap_servers: ${env:B}}\n"
+                line 1: is not YAML: while parsing a flow mapping, did not find expected ',' or '}'; within { } and [ ] put references such as "${env:NAME}" in quotes
+                    1 | kafka: {bootstrap_servers: ${env:B}}
+            "a: *b\n"
+                line 1: is not YAML: while parsing node, found unknown anchor
+                    1 | a: *b
+            "a: &a [*a]\n"
+                line 1: this alias stands within its own anchor
+                    1 | a: &a [*a]
+            "group: !mine x\n"
+                line 1: tags (!…) are not supported: remove it
+                    1 | group: !mine x
+            "%YAML 1.2\n---\na: b\n"
+                line 1: is not YAML: YAML directives are disallowed
+                    1 | %YAML 1.2
+            "? [a]\n: b\n"
+                line 1: a key must be text, got a list
+                    1 | ? [a]
+            "base: &b {x: 1}\nkafka:\n  <<: *b\n"
+                line 3: merge keys (<<) are not supported: repeat the keys
+                    3 |   <<: *b
+        "#]],
     );
 }
 
@@ -164,19 +164,19 @@ fn unknown_keys() {
         &cases,
         &expect![[r#"
             gruop: x
-                line 3: gruop: unknown key: did you mean group? known here: kafka, group, instance, workers, delivery, epoch, input, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
+                line 3: gruop: unknown key: did you mean group? known here: kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
             completely_else: x
-                line 3: completely_else: unknown key: known here are kafka, group, instance, workers, delivery, epoch, input, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
+                line 3: completely_else: unknown key: known here are kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
             decision_wait: 10s
-                line 3: decision_wait: unknown key: did you mean window.decision_wait? known here: kafka, group, instance, workers, delivery, epoch, input, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
+                line 3: decision_wait: unknown key: did you mean window.decision_wait? known here: kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
             window: {decisionWait: 10s}
                 line 3: window.decisionWait: unknown key: did you mean decision_wait? known here: decision_wait, decision_wait_after_root_received, completion, memory_limit, spans_per_trace_limit, bytes_per_trace_limit
             input: {group: x}
-                line 3: input.group: unknown key: did you mean group at the top level? known here: topic, encoding, keyed_by, start, idle_grace
+                line 3: input.group: unknown key: did you mean group at the top level? known here: topic, topics, encoding, keyed_by, start, idle_grace
             output: {max_mesage_bytes: 1MB}
                 line 3: output.max_mesage_bytes: unknown key: did you mean max_message_bytes? known here: topic, max_message_bytes, buffer_limit, compression, partitioner, kafka
             "a b\n": x
-                line 3: "a b\n": unknown key: known here are kafka, group, instance, workers, delivery, epoch, input, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
+                line 3: "a b\n": unknown key: known here are kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
             num_traces: 50000
                 line 3: num_traces: is the Collector's: tailsift is bounded by window.memory_limit
             decision_cache: {sampled_cache_size: 1}
@@ -444,13 +444,48 @@ fn another_cluster_has_no_transactions_in_common() {
 }
 
 #[test]
+fn inputs_that_cannot_be() {
+    let cases = [
+        "input: {topics: [a, b]}",
+        "input: {topics: [a], topic: b}",
+        "input: {topics: [a, a, \"^a(\", \"b c\"], keyed_by: none}",
+        "input: {topics: [\"^otlp_.*\"], keyed_by: none}",
+        "input: {topics: []}",
+        "input: {keyed_by: none, topic: tailsift.repartition}",
+        "input: {keyed_by: none}\nrepartition: {max_skew: 30s, flush: 1ms}",
+    ];
+    check_keys(
+        &cases,
+        &expect![[r#"
+        input: {topics: [a, b]}
+            line 3: input.topics: more than one topic needs `keyed_by: none`: parts of one trace may be in each
+        input: {topics: [a], topic: b}
+            line 3: input.topics: takes the place of input.topic: give one of the two
+        input: {topics: [a, a, "^a(", "b c"], keyed_by: none}
+            line 3: input.topics: "^a(" is no regular expression: unclosed group
+            line 3: input.topics: "b c" is no topic: expected 1 to 249 of the characters a-z A-Z 0-9 . _ -, or a regular expression that begins with ^
+            line 3: input.topics: has "a" twice
+        input: {topics: ["^otlp_.*"], keyed_by: none}
+            line 3: input.topics: "^otlp_.*" must not take in output.topic, "otlp_spans_kept"
+        input: {topics: []}
+            line 3: input.topics: expected a list of at least 1, got 0
+        input: {keyed_by: none, topic: tailsift.repartition}
+            line 3: input.topic: must differ from the default of repartition.topic, got tailsift.repartition
+        input: {keyed_by: none}
+        repartition: {max_skew: 30s, flush: 1ms}
+            line 4: repartition.flush: expected a duration between 50ms and 10s, got 1ms
+            line 4: repartition.max_skew: must be below window.decision_wait (30s, the default), got 30s
+    "#]],
+    );
+}
+
+#[test]
 fn what_later_versions_have() {
     let cases = [
         "second_chance: {}",
         "window: {compression: lz4}",
         "window: {completion: structural, settle: 1s}",
         "redaction: [{action: mask, keys: [user.email]}]",
-        "input: {keyed_by: none}",
         "input: {encoding: jaeger_proto}",
         "input: {encoding: zipkin_json}",
         "derive: {model_version: {pattern: {from: url.path, regex: \"/v([0-9]+)/\"}}}",
@@ -470,8 +505,6 @@ fn what_later_versions_have() {
                 line 3: window.settle: is not supported by this version: it belongs to `completion: structural`, and there is `completion: wait`
             redaction: [{action: mask, keys: [user.email]}]
                 line 3: redaction: is not supported by this version: remove the list; a Collector behind the output topic can redact
-            input: {keyed_by: none}
-                line 3: input.keyed_by: none is not supported by this version: use trace_id
             input: {encoding: jaeger_proto}
                 line 3: input.encoding: jaeger_proto is not supported by this version: use otlp_proto or otlp_json
             input: {encoding: zipkin_json}

@@ -29,7 +29,7 @@ fn values_are_taken_as_they_are() {
     .unwrap();
     assert_eq!((config.group.as_str(), config.workers, config.epoch.as_secs()), ("5", 4, 1));
     assert_eq!((config.instance, config.dead_letters), (None, None));
-    assert_eq!((config.input.topic.as_str(), config.output.topic.as_str()), ("a", "b"));
+    assert_eq!((config.input.topics[0].as_str(), config.output.topic.as_str()), ("a", "b"));
     assert_eq!(config.kafka.bootstrap_servers, "x:1,y:2");
     assert_eq!(config.kafka.properties["sasl.password"], "it's: {a= [secret #1");
     assert_eq!(config.window.memory_limit, 2 << 20);
@@ -106,7 +106,7 @@ fn what_does_not_do() {
         --set "policies[x].name" has a bad index: expected key.path=value, for example window.decision_wait=10s
         --set policies[7].name: policies has 1 items, counted from 0
         --set group[0]: group is no list that could be indexed
-        --set gruop: unknown key: did you mean group? known here: kafka, group, instance, workers, delivery, epoch, input, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
+        --set gruop: unknown key: did you mean group? known here: kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
         --set window.decision_wait: expected a duration with a unit (ms, s, m, h) such as 30s, got 30
         --set window: expected a mapping with the keys decision_wait, decision_wait_after_root_received, completion, memory_limit, spans_per_trace_limit, bytes_per_trace_limit, got 30s
         --set policies: is not YAML: unclosed bracket '{'

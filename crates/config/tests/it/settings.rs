@@ -13,7 +13,7 @@ fn defaults() {
     let Config { kafka, input, output, decisions, window, http, .. } = &loaded(BASE);
     expect![[r#"
         Kafka { bootstrap_servers: "localhost:9092", properties: [] }
-        Input { topic: "otlp_spans", encoding: OtlpProto, keyed_by: TraceId, start: Earliest, idle_grace: 2s }
+        Input { topics: ["otlp_spans"], encoding: OtlpProto, keyed_by: TraceId, start: Earliest, idle_grace: 2s }
         Output { topic: "otlp_spans_kept", max_message_bytes: 1000000, buffer_limit: 67108864, compression: Zstd, partitioner: Fnv1a, kafka: None }
         Decisions { topic: "tailsift.decisions", remember: 600s }
         Window { decision_wait: 30s, decision_wait_after_root_received: None, memory_limit: 1073741824, spans_per_trace_limit: 100000, bytes_per_trace_limit: 67108864 }

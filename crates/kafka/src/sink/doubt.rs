@@ -27,7 +27,8 @@ impl Sink {
         };
         let Some(part) = epoch.parts.iter().find(tells) else { return Next::Step(Step::Start) };
         let mut question = TopicPartitionList::new();
-        question.add_partition(&self.settings.input_topic, part.partition);
+        let (topic, partition) = self.settings.input_topics.place(part.partition);
+        question.add_partition(&topic, partition);
         let Ok(committed) = membership.committed(question, Self::STEP) else {
             return Next::Later(Step::Doubt);
         };

@@ -60,7 +60,8 @@ impl Sink {
     pub(super) fn offsets(&self, epoch: &Epoch) -> Result<TopicPartitionList, SinkError> {
         let mut list = TopicPartitionList::with_capacity(epoch.parts.len());
         for part in &epoch.parts {
-            let mut element = list.add_partition(&self.settings.input_topic, part.partition);
+            let (topic, partition) = self.settings.input_topics.place(part.partition);
+            let mut element = list.add_partition(&topic, partition);
             element.set_offset(Offset::Offset(part.commit_offset)).map_err(|error| {
                 SinkError::Offset {
                     partition: part.partition,

@@ -231,8 +231,9 @@ fn letter_record<'a>(
         headers.push((Cow::Borrowed(name), Some(value)));
     };
     let reason = letter.reason.as_bytes();
-    add("tailsift.topic", Cow::Borrowed(settings.input_topic.as_bytes()));
-    add("tailsift.partition", Cow::Owned(part.partition.to_string().into_bytes()));
+    let (origin, partition) = settings.input_topics.place(part.partition);
+    add("tailsift.topic", Cow::Owned(origin.as_bytes().to_vec()));
+    add("tailsift.partition", Cow::Owned(partition.to_string().into_bytes()));
     add("tailsift.offset", Cow::Owned(letter.offset.to_string().into_bytes()));
     add("tailsift.reason", Cow::Borrowed(&reason[..reason.len().min(REASON_BYTES_MAX)]));
     if !left_out.is_empty() {

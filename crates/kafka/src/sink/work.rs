@@ -94,7 +94,7 @@ mod tests {
     use tailsift_sampler::{Checkpoint, LiveFrom};
 
     use super::*;
-    use crate::{ClientSettings, Delivery, Partitioner, PolicyNames, SharedPolicyNames};
+    use crate::{ClientSettings, Delivery, Partitioner, PolicyNames, SharedPolicyNames, Topics};
 
     fn settings() -> SinkSettings {
         SinkSettings {
@@ -102,7 +102,7 @@ mod tests {
             export_client: None,
             delivery: Delivery::ExactlyOnce,
             transactional_id: "id".to_owned(),
-            input_topic: "in".to_owned(),
+            input_topics: Topics::new("in"),
             export_topic: "out".to_owned(),
             dead_letter_topic: None,
             decisions_topic: "log".to_owned(),

@@ -1,6 +1,6 @@
 //! The member of a group: what it is given, what is taken back, and its right to commit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,11 +12,13 @@ use rdkafka::consumer::{
     BaseConsumer, Consumer, ConsumerContext, ConsumerGroupMetadata, RebalanceProtocol,
 };
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 use tracing::{info, warn};
 
 use crate::client::{log_error, log_line};
 use crate::error::describe;
 use crate::ffi::{self, PendingCommit};
+use crate::topic_set::Topics;
 
 /// Who is told that partitions are taken away, while they still are ours.
 pub trait RevokeHandler: Send + Sync + 'static {
@@ -35,6 +37,7 @@ pub struct Membership<'a> {
 
 pub(crate) struct Context {
     pub(super) handler: Box<dyn RevokeHandler>,
+    topics: Topics,
     /// Given by the group, not yet resolved to offsets. Only the polling thread touches it.
     pub(super) given: Mutex<Vec<i32>>,
     pub(super) member: Mutex<Standing>,
@@ -57,6 +60,8 @@ pub(super) struct Standing {
 pub(super) struct Gate {
     /// Not started yet, and where they would be read from.
     pub(super) shut: BTreeMap<i32, i64>,
+    /// Started, but too far ahead of others.
+    pub(super) held_back: BTreeSet<i32>,
     /// None is read.
     pub(super) is_paused: bool,
 }
@@ -120,8 +125,10 @@ impl ConsumerContext for Context {
         code: RDKafkaRespErr,
         list: &mut TopicPartitionList,
     ) {
-        let partitions: Vec<i32> =
-            list.elements().iter().map(|element| element.partition()).collect();
+        let number = |element: &TopicPartitionListElem<'_>| {
+            self.topics.number(element.topic(), element.partition())
+        };
+        let partitions: Vec<i32> = list.elements().iter().map(number).collect();
         let done = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
             info!(?partitions, "given by the group");
             lock(&self.member).joined = true;
@@ -150,9 +157,10 @@ impl ConsumerContext for Context {
 }
 
 impl Context {
-    pub(super) fn new(handler: Box<dyn RevokeHandler>) -> Self {
+    pub(super) fn new(handler: Box<dyn RevokeHandler>, topics: Topics) -> Self {
         Self {
             handler,
+            topics,
             given: Mutex::default(),
             member: Mutex::default(),
             gate: Mutex::default(),
@@ -191,7 +199,9 @@ impl Context {
         let held = partitions.iter().copied().filter(|partition| !given.contains(partition));
         let held = held.collect();
         given.retain(|partition| !partitions.contains(partition));
-        lock(&self.gate).shut.retain(|partition, _| !partitions.contains(partition));
+        let mut gate = lock(&self.gate);
+        gate.shut.retain(|partition, _| !partitions.contains(partition));
+        gate.held_back.retain(|partition| !partitions.contains(partition));
         held
     }
 }
@@ -222,7 +232,10 @@ pub(super) fn reassign(
     consumer.assign(&all)
 }
 
-fn unassign(consumer: &BaseConsumer<Context>, list: &TopicPartitionList) -> KafkaResult<()> {
+pub(super) fn unassign(
+    consumer: &BaseConsumer<Context>,
+    list: &TopicPartitionList,
+) -> KafkaResult<()> {
     match consumer.rebalance_protocol() {
         RebalanceProtocol::Cooperative => consumer.incremental_unassign(list),
         RebalanceProtocol::Eager | RebalanceProtocol::None => consumer.unassign(),

@@ -11,17 +11,26 @@ use crate::Moved;
 /// Spans since the last cut, in as few records as will do.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    moved: Vec<Moved>,
+    /// With the time slice of each.
+    moved: Vec<(i64, Moved)>,
     /// Each different set of headers since the last cut.
     headers: HashMap<Arc<[u8]>, u32, RandomState>,
     /// The headers that came last, and their number.
     last: (Arc<[u8]>, u32),
-    /// By target and headers: the record that takes more.
-    open: HashMap<(i32, u32), usize, RandomState>,
-    /// The smallest timestamp that came.
-    time: Option<Millis>,
+    /// By target, headers and time slice: the record that takes more.
+    open: HashMap<(i32, u32, i64), usize, RandomState>,
     /// Bytes held, dead letters included.
     pub(super) bytes: usize,
+}
+
+/// Where shares come from.
+pub(super) struct From<'r> {
+    /// The record's headers, encoded.
+    pub(super) headers: &'r [u8],
+    /// Its timestamp.
+    pub(super) time: Option<Millis>,
+    /// The number of the stretch of record time that it belongs to.
+    pub(super) slice: i64,
 }
 
 impl Default for Outbox {
@@ -33,55 +42,53 @@ impl Default for Outbox {
             headers: HashMap::with_hasher(hasher()),
             last: (Arc::from([]), u32::MAX),
             open: HashMap::with_hasher(hasher()),
-            time: None,
             bytes: 0,
         }
     }
 }
 
 impl Outbox {
-    pub(super) fn note_time(&mut self, time: Option<Millis>) {
-        self.time = match (self.time, time) {
-            (Some(least), Some(time)) => Some(least.min(time)),
-            (least, time) => least.or(time),
-        };
-    }
-
-    /// Adds a request's bytes to the record for that target and those headers.
+    /// Adds what a request brings for a target to the record for that target, those headers and
+    /// that time slice.
     pub(super) fn add<'b>(
         &mut self,
         target: i32,
-        headers: &[u8],
+        from: &From<'_>,
         pieces: impl Iterator<Item = &'b [u8]> + Clone,
         record_bytes: usize,
     ) {
         let len: usize = pieces.clone().map(<[u8]>::len).sum();
-        let number = self.number(headers);
-        let index = match self.open.get(&(target, number)) {
-            Some(open) if self.moved[*open].payload.len() + len <= record_bytes => *open,
+        let place = (target, self.number(from.headers), from.slice);
+        let index = match self.open.get(&place) {
+            Some(open) if self.moved[*open].1.payload.len() + len <= record_bytes => *open,
             Some(_) | None => {
                 let headers = Arc::clone(&self.last.0);
-                let moved = Moved { partition: target, time: None, headers, payload: Vec::new() };
+                let moved =
+                    Moved { partition: target, time: from.time, headers, payload: Vec::new() };
                 self.bytes += moved.bytes();
-                self.open.insert((target, number), self.moved.len());
-                self.moved.push(moved);
+                self.open.insert(place, self.moved.len());
+                self.moved.push((from.slice, moved));
                 self.moved.len() - 1
             }
         };
-        let payload = &mut self.moved[index].payload;
-        payload.reserve(len);
-        pieces.for_each(|piece| payload.extend_from_slice(piece));
+        let moved = &mut self.moved[index].1;
+        moved.time = match (moved.time, from.time) {
+            (Some(least), Some(time)) => Some(least.min(time)),
+            (least, time) => least.or(time),
+        };
+        moved.payload.reserve(len);
+        pieces.for_each(|piece| moved.payload.extend_from_slice(piece));
         self.bytes += len;
     }
 
-    /// All of it, in the order of its beginnings, and how many bytes it was.
+    /// All of it, by time slice and in the order of its beginnings, and how many bytes it was.
     pub(super) fn take(&mut self) -> (Vec<Moved>, usize) {
         let mut moved = std::mem::take(&mut self.moved);
-        let time = self.time.take();
-        moved.iter_mut().for_each(|moved| moved.time = time);
+        moved.sort_by_key(|(slice, _)| *slice);
         self.open.clear();
         self.headers.clear();
         self.last.1 = u32::MAX;
+        let moved = moved.into_iter().map(|(_, moved)| moved).collect();
         (moved, std::mem::take(&mut self.bytes))
     }
 

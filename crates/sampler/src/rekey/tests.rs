@@ -5,7 +5,8 @@ use tailsift_trace::Piece;
 
 use super::*;
 
-const LIMITS: RekeyLimits = RekeyLimits { record_bytes: 100, buffer_bytes: 10_000 };
+const LIMITS: RekeyLimits =
+    RekeyLimits { record_bytes: 100, record_time: Millis(1000), buffer_bytes: 10_000 };
 
 fn at(partition: i32, offset: i64, time: i64) -> RecordAt<'static> {
     RecordAt {
@@ -35,7 +36,7 @@ fn batch(shares: &[(i32, &'static [u8])]) -> Batch<'static> {
 
 fn stage(partitions: &[i32]) -> Rekeyer {
     let mut stage = Rekeyer::new(LIMITS);
-    partitions.iter().for_each(|partition| stage.handle_assigned(*partition, 0, 7));
+    partitions.iter().for_each(|partition| stage.handle_assigned(*partition, 0, 7, false, None));
     stage
 }
 
@@ -70,6 +71,34 @@ fn one_record_leaves_for_each_target() {
     assert_eq!(epoch.moved[0].time, Some(Millis(700)));
     let progress: Vec<_> = stage.progress().map(|at| (at.next_offset, at.committed)).collect();
     assert_eq!(progress, [(2, Some(2)), (6, Some(1))]);
+}
+
+/// A backlog is read much faster than it was written.
+#[test]
+fn records_hold_spans_of_a_stretch_of_time() {
+    let mut stage = stage(&[0, 1]);
+    let times = [(0, 0, 500), (0, 1, 2600), (1, 0, 900), (1, 1, 2500), (1, 2, 1700), (1, 3, 3000)];
+    let shares: [&'static [u8]; 6] = [b"a", b"b", b"c", b"d", b"e", b"f"];
+    for ((partition, offset, time), share) in times.into_iter().zip(shares) {
+        stage.handle_record(&at(partition, offset, time), &batch(&[(3, share)]));
+    }
+    let epoch = stage.poll_epoch().unwrap();
+    let texts: Vec<_> = moved(&epoch).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["ac", "bde", "f"], "e stays behind d, which came before it");
+    let times: Vec<_> = epoch.moved.iter().map(|moved| moved.time.unwrap().0).collect();
+    assert_eq!(times, [500, 1700, 3000], "the smallest");
+}
+
+#[test]
+fn that_a_record_waits_is_committed() {
+    let mut stage = stage(&[0]);
+    stage.handle_waiting(0, Millis(900));
+    let epoch = stage.poll_epoch().unwrap();
+    assert_eq!((commits(&epoch), moved(&epoch)), (vec![(0, 0, 1)], vec![]));
+    assert_eq!(epoch.parts[0].commit_stream_time, Some(Millis(900)));
+    stage.handle_committed(&epoch);
+    stage.handle_waiting(0, Millis(900));
+    assert!(stage.poll_epoch().is_none(), "that is no news");
 }
 
 #[test]
@@ -110,7 +139,7 @@ fn what_cannot_be_read_is_passed_with_its_letter() {
     let mut stage = stage(&[0]);
     stage.handle_poison(&at(0, 0, 1), Some(letter("poison")));
     stage.handle_record(&at(0, 1, 1), &Batch { malformed: 2, ..batch(&[(1, b"s")]) });
-    stage.handle_malformed(0, Some(letter("malformed")));
+    stage.handle_malformed(0, letter("malformed"));
     stage.handle_poison(&at(0, 2, 1), None);
     let epoch = stage.poll_epoch().unwrap();
     assert_eq!(commits(&epoch), [(0, 3, 1)]);
@@ -157,10 +186,18 @@ fn partitions_that_leave_in_the_middle_take_all_that_waits_with_them() {
             stage.handle_discarded();
             assert!(!stage.poll_reread(), "once is enough");
         }
-        stage.handle_assigned(1, 0, 8);
+        stage.handle_assigned(1, 0, 8, false, None);
         stage.handle_record(&at(1, 0, 1), &batch(&[(1, b"t")]));
         assert_eq!(moved(&stage.poll_epoch().unwrap()), [(1, "t".into())]);
     }
+}
+
+#[test]
+fn a_new_group_commits_where_it_begins() {
+    let mut stage = Rekeyer::new(LIMITS);
+    stage.handle_assigned(0, 40, 7, true, None);
+    let epoch = stage.poll_epoch().unwrap();
+    assert_eq!((commits(&epoch), moved(&epoch)), (vec![(0, 40, 1)], vec![]));
 }
 
 #[test]

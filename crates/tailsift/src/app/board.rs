@@ -9,6 +9,7 @@ use tailsift_sampler::{Gauges, Sightings, Stats};
 use tailsift_trace::Millis;
 
 use super::Snapshot;
+use crate::worker::wall_now;
 
 /// The state of one worker, as it last published it.
 #[derive(Debug, Clone, Default)]
@@ -117,7 +118,8 @@ impl Board {
         *lock(&self.drain)
     }
 
-    /// How long all workers have been quiet, if some own partitions.
+    /// How long all workers had been quiet when it was last known where partitions end, if some own
+    /// partitions.
     pub(crate) fn quiet_for(&self) -> Option<Duration> {
         let standings = self.standings.iter().map(|standing| lock(standing).clone());
         let standings: Vec<_> = standings.collect();
@@ -128,7 +130,9 @@ impl Board {
         let standings = standings.into_iter();
         let owners: Vec<_> = standings.filter(|standing| standing.owned > 0).collect();
         let quiet: Option<Vec<_>> = owners.iter().map(|standing| standing.quiet_since).collect();
-        quiet?.into_iter().max().map(|since| since.elapsed())
+        let age = wall_now().0.saturating_sub(self.ends().asked_at.0);
+        let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
+        quiet?.into_iter().max().map(|since| since.elapsed().saturating_sub(age))
     }
 
     pub(crate) fn snapshot(&self, policy_names: &[String]) -> Snapshot {

@@ -4,10 +4,10 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use tailsift_config::{Compression, Config, Delivery, Encoding, Kafka, Partitioner, Start};
+use tailsift_config::{Config, Delivery, Encoding, Kafka, Partitioner, Start};
 use tailsift_kafka::{
     ClientSettings, PolicyNames, RestoreSettings, Restorer, SharedPolicyNames, Sink, SinkSettings,
-    Source, SourceSettings, scope_of,
+    Source, SourceSettings, Topics, scope_of,
 };
 use tailsift_otlp::Scanner;
 use tailsift_policy::PolicySet;
@@ -44,6 +44,35 @@ fn cluster(kafka: &Kafka) -> ClientSettings {
     ClientSettings {
         bootstrap_servers: kafka.bootstrap_servers.clone(),
         properties: kafka.properties.clone(),
+    }
+}
+
+/// True if input records are JSON.
+pub(super) fn is_json(config: &Config) -> bool {
+    match config.input.encoding {
+        Encoding::OtlpProto => false,
+        Encoding::OtlpJson => true,
+    }
+}
+
+pub(super) fn start(config: &Config) -> tailsift_kafka::Start {
+    match config.input.start {
+        Start::Earliest => tailsift_kafka::Start::Earliest,
+        Start::Latest => tailsift_kafka::Start::Latest,
+    }
+}
+
+pub(super) fn delivery(config: &Config) -> tailsift_kafka::Delivery {
+    match config.delivery {
+        Delivery::ExactlyOnce => tailsift_kafka::Delivery::ExactlyOnce,
+        Delivery::AtLeastOnce => tailsift_kafka::Delivery::AtLeastOnce,
+    }
+}
+
+pub(super) fn partitioner(config: &Config) -> tailsift_kafka::Partitioner {
+    match config.output.partitioner {
+        Partitioner::Fnv1a => tailsift_kafka::Partitioner::Fnv1a,
+        Partitioner::Murmur2 => tailsift_kafka::Partitioner::Murmur2,
     }
 }
 
@@ -112,10 +141,8 @@ impl<'a> Parts<'a> {
         let source = Source::join(self.source_settings(number), Box::new(Handover(core.clone())))
             .with_context(|| format!("worker {number}"))?;
         let scanner = Scanner::new(self.policies.interest().clone());
-        let is_json = match config.input.encoding {
-            Encoding::OtlpProto => false,
-            Encoding::OtlpJson => true,
-        };
+        // The re-key stage writes protobuf, whatever it reads.
+        let is_json = config.repartition.is_none() && is_json(config);
         Ok(Worker {
             source,
             core,
@@ -132,10 +159,12 @@ impl<'a> Parts<'a> {
             client: client_settings(config),
             group: config.group.clone(),
             instance: config.instance.as_ref().map(|instance| format!("{instance}-{number}")),
-            topic: config.input.topic.clone(),
-            start: match config.input.start {
-                Start::Earliest => tailsift_kafka::Start::Earliest,
-                Start::Latest => tailsift_kafka::Start::Latest,
+            subscription: vec![config.window_topic().to_owned()],
+            topics: Topics::new(config.window_topic()),
+            // Where a new group begins, its re-key stage has decided.
+            start: match config.repartition {
+                Some(_) => tailsift_kafka::Start::Earliest,
+                None => start(config),
             },
             scope: self.scope(),
         }
@@ -153,7 +182,7 @@ impl<'a> Parts<'a> {
     }
 
     fn scope(&self) -> u64 {
-        scope_of(&self.config.group, &self.config.input.topic)
+        scope_of(&self.config.group, self.config.window_topic())
     }
 
     /// The fingerprint as a number.
@@ -168,29 +197,16 @@ impl<'a> Parts<'a> {
         SinkSettings {
             client: client_settings(config),
             export_client: export_client_settings(config),
-            delivery: match config.delivery {
-                Delivery::ExactlyOnce => tailsift_kafka::Delivery::ExactlyOnce,
-                Delivery::AtLeastOnce => tailsift_kafka::Delivery::AtLeastOnce,
-            },
+            delivery: delivery(config),
             transactional_id: format!("{}-{instance}-{number}", config.group),
-            input_topic: config.input.topic.clone(),
+            input_topics: Topics::new(config.window_topic()),
             export_topic: config.output.topic.clone(),
             dead_letter_topic: config.dead_letters.clone(),
             decisions_topic: config.decisions.topic.clone(),
             scope: self.scope(),
             max_message_bytes: config.output.max_message_bytes,
-            compression: match config.output.compression {
-                Compression::None => "none",
-                Compression::Gzip => "gzip",
-                Compression::Snappy => "snappy",
-                Compression::Lz4 => "lz4",
-                Compression::Zstd => "zstd",
-            }
-            .to_owned(),
-            partitioner: match config.output.partitioner {
-                Partitioner::Fnv1a => tailsift_kafka::Partitioner::Fnv1a,
-                Partitioner::Murmur2 => tailsift_kafka::Partitioner::Murmur2,
-            },
+            compression: config.output.compression.name().to_owned(),
+            partitioner: partitioner(config),
             policy_names,
             fingerprint: config.fingerprint(),
             config: self.policies_fingerprint(),

@@ -27,7 +27,7 @@ impl Retention {
     pub(crate) fn new(config: &Config) -> Self {
         Self {
             group: config.group.clone(),
-            input: config.input.topic.clone(),
+            input: config.window_topic().to_owned(),
             log: config.decisions.topic.clone(),
             is_transactional: config.delivery == Delivery::ExactlyOnce,
             last: Instant::now(),

@@ -1,10 +1,13 @@
 //! The topics of a configuration: what they have to be, and that they are.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use anyhow::Context as _;
-use tailsift_config::{Config, Kafka};
-use tailsift_kafka::{Admin, Ensured, Finding, TopicPlan};
+use tailsift_config::{Config, Kafka, Repartition};
+use tailsift_kafka::{
+    Admin, Ensured, Finding, GroupObserver, TopicDescription, TopicError, TopicPlan,
+};
 use tracing::{info, warn};
 
 use super::build::export_client_settings;
@@ -14,6 +17,10 @@ use super::client_settings;
 const LOG_PARTITIONS_MAX: i32 = 8;
 /// Room above a record limit for the protocol's framing: some 100 bytes.
 const FRAMING_BYTES: usize = 1 << 10;
+/// What brokers take as a record, unless told otherwise (`message.max.bytes`).
+const BROKER_RECORD_BYTES: usize = 1_048_588;
+/// How long it may take to list topics.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// A batch of verdicts is cut into records below this.
 const BATCH_BYTES: i64 = 1_000_000;
 
@@ -60,10 +67,11 @@ pub(crate) fn decisions_plan(
         Some(replicas) => i64::from(replicas),
         None => i64::try_from(admin.brokers()?.min(3)).unwrap_or(1),
     };
-    let input = admin.describe(&config.input.topic)?;
-    let input_retention = input
-        .and_then(|input| input.configs.ok())
-        .and_then(|configs| configs.get("retention.ms")?.parse().ok());
+    let topics = input_topics(config)?;
+    let input_retention = match topics.first() {
+        Some(topic) => admin.describe(topic)?.and_then(|input| number(&input, "retention.ms")),
+        None => None,
+    };
     let text = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     };
@@ -87,7 +95,109 @@ pub(crate) fn decisions_plan(
     })
 }
 
-/// Sees that the topics are there; makes the internal ones. The input's number of partitions.
+/// The topic between the re-key stage and the processor, as it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Repartitioned {
+    /// How many partitions it has.
+    pub(crate) partitions: i32,
+    /// The most bytes of one of its records.
+    pub(crate) record_limit: usize,
+}
+
+/// The topics there are of those that are to be read.
+///
+/// # Errors
+/// If the brokers do not answer.
+pub(crate) fn input_topics(config: &Config) -> anyhow::Result<Vec<String>> {
+    let (group, topics) = (config.rekey_group(), &config.input.topics);
+    Ok(GroupObserver::new(&client_settings(config), &group, topics)?.topics(PATIENCE)?)
+}
+
+fn number<N: std::str::FromStr>(topic: &TopicDescription, key: &str) -> Option<N> {
+    topic.configs.as_ref().ok()?.get(key)?.parse().ok()
+}
+
+/// Where the re-key stage writes: as many partitions as the input, records as large, kept as long.
+///
+/// # Errors
+/// If the brokers do not answer, or there is no input topic to go by.
+pub(crate) fn repartition_plan(
+    config: &Config,
+    repartition: &Repartition,
+    admin: &Admin,
+    replication_factor: Option<i32>,
+) -> anyhow::Result<(TopicPlan, Repartitioned)> {
+    let mut partitions = 0;
+    let mut record_limit = config.output.max_message_bytes.max(BROKER_RECORD_BYTES);
+    let mut retention: Option<i64> = None;
+    for topic in input_topics(config)? {
+        let Some(input) = admin.describe(&topic)? else { continue };
+        partitions = partitions.max(input.partitions);
+        record_limit = record_limit.max(number(&input, "max.message.bytes").unwrap_or(0));
+        let keeps = number(&input, "retention.ms").unwrap_or(-1);
+        retention = Some(if keeps < 0 { -1 } else { retention.map_or(keeps, |r| r.max(keeps)) });
+    }
+    let existing = admin.partitions(&repartition.topic)?;
+    let wanted = existing.or(repartition.partitions).or((partitions > 0).then_some(partitions));
+    let partitions = wanted.with_context(|| {
+        format!(
+            "repartition.partitions: no topic matches input.topics {:?}, so there is no telling how \
+             many partitions {:?} should have; give their number",
+            config.input.topics, repartition.topic
+        )
+    })?;
+    let room = i64::try_from(record_limit + FRAMING_BYTES).unwrap_or(i64::MAX);
+    let lower = [("max.message.bytes", room), ("retention.ms", retention.unwrap_or(-1))];
+    let fixed = [("cleanup.policy", "delete"), ("message.timestamp.type", "CreateTime")];
+    let plan = TopicPlan {
+        name: repartition.topic.clone(),
+        partitions,
+        replication_factor,
+        configs: fixed.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        at_least: lower.map(|(key, value)| (key.to_owned(), value)).into(),
+    };
+    Ok((plan, Repartitioned { partitions, record_limit }))
+}
+
+/// Sees that the input is there, and the topic that the re-key stage writes.
+///
+/// # Errors
+/// If an input topic is missing, or the other one cannot be made.
+pub(crate) fn prepare_stage(
+    config: &Config,
+    repartition: &Repartition,
+) -> anyhow::Result<Repartitioned> {
+    let admin = Admin::new(&client_settings(config))?;
+    for topic in config.input.topics.iter().filter(|topic| !topic.starts_with('^')) {
+        existing(&admin, &config.kafka, "input.topic", topic)?;
+    }
+    let (plan, repartitioned) = repartition_plan(config, repartition, &admin, None)?;
+    ensure(&admin, &plan, "repartition.topic", "")?;
+    if let Some(topic) = &config.dead_letters
+        && admin.partitions(topic)?.is_none()
+    {
+        let plan = dead_letters_plan(config, topic);
+        ensure(&admin, &plan, "dead_letters.topic", ", or set `dead_letters: off`")?;
+    }
+    Ok(repartitioned)
+}
+
+/// How many partitions a topic has that must be there.
+fn existing(admin: &Admin, kafka: &Kafka, key: &str, topic: &str) -> anyhow::Result<i32> {
+    let servers = &kafka.bootstrap_servers;
+    let found = match admin.existing_partitions(topic) {
+        Err(TopicError::Missing { .. }) => None,
+        found => Some(found.with_context(|| format!("kafka.bootstrap_servers {servers:?}"))?),
+    };
+    found.with_context(|| {
+        format!(
+            "{key}: topic {topic:?} does not exist at {servers}; make it with `tailsift topics -c FILE`"
+        )
+    })
+}
+
+/// Sees that the topics are there; makes the internal ones. The input's number of partitions, or
+/// those of the topic that the re-key stage writes, which is there.
 ///
 /// `are_made`: the internal ones are there and as they should be. The embedded broker, which makes
 /// them itself, does not answer questions about their settings.
@@ -96,18 +206,7 @@ pub(crate) fn decisions_plan(
 /// If the input or export topic is missing, or an internal one cannot be made.
 pub(crate) fn prepare(config: &Config, are_made: bool) -> anyhow::Result<i32> {
     let admin = Admin::new(&client_settings(config))?;
-    let existing = |admin: &Admin, kafka: &Kafka, key: &str, topic: &str| {
-        let servers = &kafka.bootstrap_servers;
-        let found = admin
-            .partitions(topic)
-            .with_context(|| format!("kafka.bootstrap_servers {servers:?}"))?;
-        found.with_context(|| {
-            format!(
-                "{key}: topic {topic:?} does not exist at {servers}; make it with `tailsift topics -c FILE`"
-            )
-        })
-    };
-    let partitions = existing(&admin, &config.kafka, "input.topic", &config.input.topic)?;
+    let partitions = existing(&admin, &config.kafka, "input.topic", config.window_topic())?;
     let elsewhere = output_admin(config)?;
     let output = elsewhere.as_ref().unwrap_or(&admin);
     let kafka = config.output.kafka.as_ref().unwrap_or(&config.kafka);

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::board::Board;
 use super::build::client_settings;
 use super::retention::Retention;
+use super::upstream::Upstream;
 use crate::shutdown::Stop;
 use crate::worker::wall_now;
 
@@ -25,6 +26,7 @@ const NAP: Duration = Duration::from_millis(50);
 /// If no client or thread can be made.
 pub(crate) fn start(
     config: &Config,
+    mut upstream: Option<Upstream>,
     partitions: i32,
     board: Arc<Board>,
     stop: Arc<Stop>,
@@ -32,16 +34,24 @@ pub(crate) fn start(
     mut retention: Option<Retention>,
 ) -> anyhow::Result<JoinHandle<()>> {
     let settings = client_settings(config);
-    let observer = Observer::new(&settings, &config.input.topic)?;
+    let mut observer = Observer::new(&settings)?;
     let admin = Admin::new(&settings)?.with_patience(PATIENCE);
-    let (group, topic) = (config.group.clone(), config.input.topic.clone());
+    let (group, topic) = (config.group.clone(), config.window_topic().to_owned());
     let watch = move || {
         let mut partitions = partitions as usize;
-        let mut asked = Instant::now();
         while !stop.is_set() {
-            let asked_at = wall_now();
-            match observer.end_offsets(PATIENCE) {
-                Ok(ends) => {
+            // Behind a re-key stage a partition is idle once the stage has nothing left for it.
+            let asked_at = match &mut upstream {
+                None => Ok(Some(wall_now())),
+                Some(upstream) => upstream.look(PATIENCE),
+            };
+            let ends = asked_at.and_then(|asked_at| {
+                Ok(asked_at.zip(Some(observer.end_offsets(&topic, PATIENCE)?)))
+            });
+            let is_news = matches!(ends, Ok(Some(_)));
+            match ends {
+                Ok(None) => {}
+                Ok(Some((asked_at, ends))) => {
                     if ends.len() > partitions {
                         warn!(
                             before = partitions,
@@ -55,6 +65,7 @@ pub(crate) fn start(
                 Err(error) => warn!(%error, "the input's ends are not known; idle partitions wait"),
             }
             if let Some(patience) = exit_when_idle
+                && is_news
                 && (board.quiet_for().is_some_and(|quiet| quiet >= patience)
                     || is_all_committed(&admin, &group, &topic, &board))
             {
@@ -64,17 +75,59 @@ pub(crate) fn start(
             if let Some(retention) = &mut retention {
                 retention.tend(&admin);
             }
-            asked += ASK_EVERY;
-            while !stop.is_set() && Instant::now() < asked {
-                std::thread::sleep(NAP);
-            }
-            asked = asked.max(Instant::now() - ASK_EVERY);
+            sleep_until(Instant::now() + ASK_EVERY, &stop, upstream.as_ref());
         }
     };
     std::thread::Builder::new()
         .name("watcher".to_owned())
         .spawn(watch)
         .context("starting the watcher")
+}
+
+/// The same for a process that only re-keys: it watches its own group.
+///
+/// # Errors
+/// If no thread can be made.
+pub(crate) fn start_rekey(
+    mut upstream: Upstream,
+    stop: Arc<Stop>,
+    exit_when_idle: Option<Duration>,
+) -> anyhow::Result<JoinHandle<()>> {
+    let watch = move || {
+        let started = wall_now();
+        while !stop.is_set() {
+            match upstream.look(PATIENCE) {
+                // Everything written since the start is re-keyed, and that was some time ago.
+                Ok(Some(proven)) => {
+                    let is_over = |patience: Duration| {
+                        u128::try_from(proven.0 - started.0)
+                            .is_ok_and(|ms| ms >= patience.as_millis())
+                    };
+                    if exit_when_idle.is_some_and(is_over) {
+                        info!("nothing is left to do");
+                        stop.set();
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => warn!(%error, "how far the re-key stage is, is not known"),
+            }
+            sleep_until(Instant::now() + ASK_EVERY, &stop, Some(&upstream));
+        }
+    };
+    std::thread::Builder::new()
+        .name("watcher".to_owned())
+        .spawn(watch)
+        .context("starting the watcher")
+}
+
+/// Until it is time to ask again, which it is at once if partitions wait for the answer.
+fn sleep_until(time: Instant, stop: &Stop, upstream: Option<&Upstream>) {
+    while !stop.is_set() && Instant::now() < time {
+        std::thread::sleep(NAP);
+        if upstream.is_some_and(Upstream::is_waited_for) {
+            return;
+        }
+    }
 }
 
 /// True if the group, wherever its members are, has committed the end of every partition.

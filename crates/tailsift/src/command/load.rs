@@ -41,6 +41,18 @@ pub(crate) fn load(path: &Path, overrides: &[String]) -> anyhow::Result<Config> 
     Ok(config)
 }
 
+/// Refuses a configuration that has no re-key stage.
+///
+/// # Errors
+/// If its input is keyed by trace ID.
+pub(crate) fn needs_rekeying(config: &Config) -> anyhow::Result<()> {
+    if config.repartition.is_some() {
+        return Ok(());
+    }
+    let text = "input.keyed_by: expected none, got trace_id: there is nothing to re-key";
+    Err(WrongConfiguration(text.to_owned()).into())
+}
+
 /// 2 for usage and configuration, 1 for everything else.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
     // What RUST_LOG says is configuration, too.

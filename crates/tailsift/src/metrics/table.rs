@@ -1,10 +1,12 @@
 //! Every metric that tailsift exports, once.
 
 use tailsift_kafka::SinkStats;
-use tailsift_sampler::{Gauges, Stats};
+use tailsift_sampler::{Gauges, RekeyStats, Stats};
 
 /// Reads a counter of a shard.
 pub(crate) type ReadStats = fn(&Stats) -> u64;
+/// Reads a counter of a re-key worker.
+pub(crate) type ReadRekey = fn(&RekeyStats) -> u64;
 /// Reads a counter of a sink.
 pub(crate) type ReadSink = fn(&SinkStats) -> u64;
 /// Reads what a shard holds.
@@ -26,6 +28,8 @@ pub(crate) struct Metric {
 pub(crate) enum Source {
     /// A counter of a shard.
     Stats(ReadStats),
+    /// A counter of a re-key worker.
+    Rekey(ReadRekey),
     /// A counter of a sink.
     Sink(ReadSink),
     /// What a shard holds.
@@ -41,6 +45,10 @@ pub(crate) enum Source {
 impl Metric {
     const fn stats(name: &'static str, read: ReadStats, help: &'static str) -> Self {
         Self { name, labels: &["worker"], help, source: Source::Stats(read) }
+    }
+
+    const fn rekey(name: &'static str, read: ReadRekey, help: &'static str) -> Self {
+        Self { name, labels: &["worker"], help, source: Source::Rekey(read) }
     }
 
     const fn sink(name: &'static str, read: ReadSink, help: &'static str) -> Self {
@@ -105,6 +113,18 @@ pub(crate) const EPOCH_COMMIT: Metric = Metric {
         0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0,
     ]),
 };
+/// Records that the re-key stage has not committed.
+pub(crate) const REKEY_LAG: Metric = Metric::gauge(
+    "tailsift_rekey_lag_records",
+    &["topic", "partition"],
+    "Records of an input partition that the re-key stage, in whichever process, has not committed.",
+);
+/// What the re-key stage keeps of partitions that are ahead.
+pub(crate) const REKEY_HELD: Metric = Metric::gauge(
+    "tailsift_rekey_held_bytes",
+    &["worker"],
+    "What a re-key worker has fetched of input partitions that wait for slower ones (repartition.read_ahead).",
+);
 /// Records not yet read.
 pub(crate) const READ_LAG: Metric = Metric::gauge(
     "tailsift_partition_read_lag_records",
@@ -313,6 +333,44 @@ pub(crate) const TABLE: &[Metric] = &[
         |sink| sink.records,
         "Records written in committed epochs: kept traces, late spans, dead letters.",
     ),
+    Metric::rekey(
+        "tailsift_rekey_records_total",
+        |stats| stats.records,
+        "Records read by the re-key stage (input.keyed_by: none), poison included.",
+    ),
+    Metric::rekey(
+        "tailsift_rekey_record_bytes_total",
+        |stats| stats.record_bytes,
+        "Their payload bytes.",
+    ),
+    Metric::rekey(
+        "tailsift_rekey_spans_total",
+        |stats| stats.spans,
+        "Spans brought to the partition of their trace.",
+    ),
+    Metric::rekey(
+        "tailsift_rekey_malformed_spans_total",
+        |stats| stats.malformed_spans,
+        "Spans without a usable trace ID, met by the re-key stage.",
+    ),
+    Metric::rekey(
+        "tailsift_rekey_moved_records_total",
+        |stats| stats.moved_records,
+        "Records written by the re-key stage.",
+    ),
+    Metric::rekey(
+        "tailsift_rekey_moved_bytes_total",
+        |stats| stats.moved_bytes,
+        "Their payload bytes.",
+    ),
+    Metric::rekey(
+        "tailsift_rekey_restarts_total",
+        |stats| stats.restarts,
+        "Times that a re-key worker threw away what was uncommitted, and read it again, because a \
+         partition was taken away in the middle.",
+    ),
+    REKEY_LAG,
+    REKEY_HELD,
     Metric::sink("tailsift_epochs_committed_total", |sink| sink.committed, "Epochs committed."),
     EPOCH_FAILURES,
     EPOCH_COMMIT,

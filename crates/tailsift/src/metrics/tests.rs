@@ -44,7 +44,7 @@ fn markdown() -> String {
 
 fn kind(metric: &Metric) -> &'static str {
     match metric.source {
-        Source::Stats(_) | Source::Sink(_) | Source::Counter => "counter",
+        Source::Stats(_) | Source::Rekey(_) | Source::Sink(_) | Source::Counter => "counter",
         Source::Gauges(_) | Source::Gauge => "gauge",
         Source::Histogram(_) => "histogram",
     }
@@ -157,6 +157,22 @@ fn publish_everything() {
     worker.epoch_discarded();
     let (pending, refused, records_missing) = (1501, 1503, 1504);
     worker.publish_restoring(RestoreStanding { pending, refused, records_missing });
+    let mut stage = RekeyMetrics::new(4);
+    let stats = RekeyStats {
+        records: 1601,
+        record_bytes: 1602,
+        spans: 1603,
+        malformed_spans: 1604,
+        poison_records: 0,
+        repeated_records: 0,
+        moved_records: 1605,
+        moved_bytes: 1606,
+        restarts: 1607,
+    };
+    stage.publish(&stats, &SinkStats::default(), 1609);
+    stage.poison_record(PoisonReason::NO_VALUE);
+    stage.epoch_committed(Duration::from_millis(20));
+    publish_rekey_lag("otlp_spans", 5, 1608);
     publish_partition(
         5,
         PartitionLag {

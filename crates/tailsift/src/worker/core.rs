@@ -4,16 +4,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tailsift_kafka::{Assigned, Membership, RevokeHandler, Sink, SinkEvent};
-use tailsift_sampler::Shard;
-use tailsift_trace::Millis;
+use tailsift_sampler::{DeadLetter, RecordAt, Shard};
+use tailsift_trace::{Batch, Millis};
 use tracing::warn;
 
-use super::Fit;
 use super::restoring::{Restoring, Started};
+use super::{Fit, Intake};
 use crate::admin::Health;
 use crate::app::board::{Board, Ends, Standing};
 use crate::live::{LiveView, RecentTrace};
-use crate::metrics::{PartitionLag, WorkerMetrics, forget_partition, publish_partition};
+use crate::metrics::{
+    PartitionLag, PoisonReason, WorkerMetrics, forget_partition, publish_partition,
+};
 
 /// How long partitions that are taken away may be held up by their last epoch.
 const HANDOVER_BUDGET: Duration = Duration::from_secs(5);
@@ -306,7 +308,8 @@ impl WorkerCore {
             of_all = "1 in 64 is looked at",
             "traces have records on two partitions, so their parts are judged apart: have the \
              producers key records by trace ID, all with the same partitioner (the Collector's \
-             Kafka exporter: partition_traces_by_id: true)"
+             Kafka exporter: partition_traces_by_id: true), or set input.keyed_by to none, so that \
+             tailsift brings them together itself"
         );
         self.clocks.astray = astray;
         self.clocks.astray_said = Some(Instant::now());
@@ -350,5 +353,20 @@ impl WorkerCore {
             && ends.asked_at > Millis(0);
         let quiet_since = quiet.then_some(self.clocks.busy);
         board.set(self.number, Standing { stats, gauges, sink, joined, owned, quiet_since });
+    }
+}
+
+impl Intake for WorkerCore {
+    fn handle_record(&mut self, at: &RecordAt<'_>, batch: &Batch<'_>) {
+        self.shard.handle_record(at, batch);
+    }
+
+    fn handle_poison(&mut self, at: &RecordAt<'_>, kind: PoisonReason, letter: Option<DeadLetter>) {
+        self.metrics.poison_record(kind);
+        self.shard.handle_poison(at, letter);
+    }
+
+    fn handle_malformed(&mut self, partition: i32, letter: DeadLetter) {
+        self.shard.handle_malformed(partition, letter);
     }
 }

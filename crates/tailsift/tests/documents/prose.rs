@@ -148,7 +148,7 @@ fn the_readmes_policy_file_loads() {
     let names: Vec<_> = config.policies().iter().map(|policy| policy.name.as_str()).collect();
     assert_eq!(names, ["errors", "slow-features", "slow", "unsure"]);
     let dead_letters = config.dead_letters.expect("they are on unless switched off");
-    for topic in [&config.input.topic, &config.output.topic, &dead_letters] {
+    for topic in [&config.input.topics[0], &config.output.topic, &dead_letters] {
         assert!(readme.contains(&format!("`{topic}`")), "the README does not name topic {topic}");
     }
 }

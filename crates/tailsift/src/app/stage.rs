@@ -1,0 +1,147 @@
+//! The re-key stage, put together.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use tailsift_config::{Config, Repartition};
+use tailsift_kafka::{
+    PolicyNames, SharedPolicyNames, Sink, SinkSettings, Source, SourceSettings, Topics, scope_of,
+};
+use tailsift_otlp::Scanner;
+use tailsift_sampler::{RekeyLimits, Rekeyer};
+use tailsift_trace::{Interest, Millis};
+
+use super::build::{client_settings, delivery, is_json, partitioner, start};
+use super::topics::Repartitioned;
+use crate::admin::Health;
+use crate::metrics::RekeyMetrics;
+use crate::rekey::{
+    Pace, RekeyBoard, RekeyClocks, RekeyCore, RekeyHandover, RekeyWorker, SharedRekey,
+};
+use crate::shutdown::Stop;
+use crate::worker::{RecordReader, Target};
+
+/// A record that is written gets no more once it has so many bytes: large ones compress well and
+/// cost little each, but are fetched and held whole.
+const RECORD_BYTES: usize = 256 << 10;
+
+/// What re-key workers are made of.
+pub(super) struct Stage<'a> {
+    config: &'a Config,
+    repartition: &'a Repartition,
+    target: Repartitioned,
+    /// Names this process where the configuration does not.
+    random: u64,
+    pub(super) topics: Topics,
+    pub(super) board: Arc<RekeyBoard>,
+    stop: Arc<Stop>,
+    health: Arc<Health>,
+}
+
+impl<'a> Stage<'a> {
+    /// `None` if the input is keyed by trace ID.
+    pub(super) fn new(
+        config: &'a Config,
+        target: Repartitioned,
+        stop: Arc<Stop>,
+        health: Arc<Health>,
+    ) -> Option<Self> {
+        let repartition = config.repartition.as_ref()?;
+        let skew = i64::try_from(repartition.max_skew.as_millis()).unwrap_or(i64::MAX);
+        Some(Self {
+            config,
+            repartition,
+            target,
+            random: RandomState::new().hash_one(std::process::id()),
+            topics: Topics::new(&config.input.topics[0]),
+            board: Arc::new(RekeyBoard::new(Millis(skew))),
+            stop,
+            health,
+        })
+    }
+
+    /// A worker that has joined the stage's group; nothing is read before it runs. `number` is
+    /// its own among all workers of the process.
+    ///
+    /// # Errors
+    /// If Kafka clients cannot be made.
+    pub(super) fn worker(&self, number: usize) -> anyhow::Result<RekeyWorker> {
+        let config = self.config;
+        let core = SharedRekey::new(RekeyCore {
+            number,
+            rekeyer: Rekeyer::new(RekeyLimits {
+                record_bytes: RECORD_BYTES.min(self.target.record_limit),
+                record_time: self.record_time(),
+                buffer_bytes: config.output.buffer_limit,
+            }),
+            sink: Sink::new(self.sink_settings(number)),
+            flush: self.repartition.flush,
+            record_limit: self.target.record_limit,
+            metrics: RekeyMetrics::new(number),
+            health: Arc::clone(&self.health),
+            clocks: RekeyClocks::start(),
+            pace: Pace::new(self.repartition.read_ahead),
+            error: None,
+        });
+        let settings = SourceSettings {
+            client: client_settings(config),
+            group: config.rekey_group(),
+            instance: config.instance.as_ref().map(|instance| format!("{instance}-{number}")),
+            subscription: config.input.topics.clone(),
+            topics: self.topics.clone(),
+            start: start(config),
+            scope: self.scope(),
+        };
+        let source = Source::join(settings, Box::new(RekeyHandover(core.clone())))
+            .with_context(|| format!("re-key worker {number}"))?;
+        let scanner = Scanner::new(Interest::default());
+        let reader = RecordReader::new(scanner, is_json(config), config.dead_letters.is_some())
+            .with_target(Target::new(partitioner(config), self.target.partitions));
+        Ok(RekeyWorker {
+            source,
+            core,
+            reader,
+            board: Arc::clone(&self.board),
+            stop: Arc::clone(&self.stop),
+            paused: false,
+        })
+    }
+
+    /// Live, all that is flushed together goes into one record for each target, or two; of a
+    /// backlog, what comes on top of the skew is small beside it.
+    fn record_time(&self) -> Millis {
+        let time = self.repartition.flush.max(self.repartition.max_skew / 10);
+        Millis(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// Marks the stage's commits. The input may be many topics: it is named by where it goes.
+    fn scope(&self) -> u64 {
+        scope_of(&self.config.rekey_group(), &self.repartition.topic)
+    }
+
+    fn sink_settings(&self, number: usize) -> SinkSettings {
+        let config = self.config;
+        let group = config.rekey_group();
+        let instance = config.instance.clone().unwrap_or_else(|| format!("{:016x}", self.random));
+        SinkSettings {
+            client: client_settings(config),
+            export_client: None,
+            delivery: delivery(config),
+            transactional_id: format!("{group}-{instance}-{number}"),
+            input_topics: self.topics.clone(),
+            export_topic: self.repartition.topic.clone(),
+            dead_letter_topic: config.dead_letters.clone(),
+            // Its epochs have no verdicts.
+            decisions_topic: config.decisions.topic.clone(),
+            scope: self.scope(),
+            max_message_bytes: self.target.record_limit,
+            compression: self.repartition.compression.name().to_owned(),
+            partitioner: partitioner(config),
+            policy_names: SharedPolicyNames::new(PolicyNames::new(std::iter::empty::<&str>())),
+            fingerprint: String::new(),
+            config: 0,
+            writer: RandomState::new().hash_one(number),
+        }
+    }
+}
