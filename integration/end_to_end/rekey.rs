@@ -25,6 +25,7 @@ pub(crate) const TESTS: &[IntegrationTest] = &[
     ("rekey::killed_stages_and_processors_lose_and_repeat_nothing", killed_again_and_again),
     ("rekey::a_trace_waits_for_a_stage_that_is_away", a_trace_waits_for_the_stage),
     ("rekey::poison_becomes_dead_letters_of_the_input", poison_becomes_dead_letters),
+    ("rekey::check_looks_at_the_topics", check_looks_at_the_topics),
     ("rekey::a_stage_alone_needs_an_input_without_keys", a_stage_alone_is_refused),
 ];
 
@@ -190,6 +191,30 @@ fn poison_becomes_dead_letters() -> anyhow::Result<()> {
         letter.key.as_deref() == Some(b"k") && letter.value.as_deref() == Some(b"\xff\xff\xff")
     );
     ensure!(rig.exports()?.len() == 1);
+    Ok(())
+}
+
+/// The same topic, held against both settings.
+fn check_looks_at_the_topics() -> anyhow::Result<()> {
+    let rig = Rig::new(Plan::default())?;
+    let load = Load::new(&rig, LoadShape::Unkeyed, 100)?;
+    rig.produce(&load.records)?;
+    let path = rig.config_path().to_string_lossy().into_owned();
+    for (setting, code, told) in [
+        (
+            "input.keyed_by=trace_id",
+            1,
+            "DOES NOT FIT input.keyed_by: trace_id, but traces are on several partitions; set it to none",
+        ),
+        ("input.keyed_by=none", 0, "fits         input.keyed_by: none"),
+        ("input.encoding=otlp_json", 1, "as otlp_proto it can: set input.encoding"),
+    ] {
+        let mut child = crate::rig::tailsift(&["check", &path, "--live", "--set", setting])?;
+        let status = child.wait(PATIENCE)?;
+        let out = child.stdout();
+        ensure!(status.code() == Some(code) && out.contains(told), "{setting}: {status}\n{out}");
+        ensure!(out.contains("300 without a key"), "{out}");
+    }
     Ok(())
 }
 

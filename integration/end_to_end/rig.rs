@@ -39,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) session_timeout: Duration,
     /// The policies.
     pub(crate) policies: Policies,
+    /// Records have no keys: a re-key stage comes first.
+    pub(crate) is_unkeyed: bool,
 }
 
 impl Default for Plan {
@@ -49,6 +51,7 @@ impl Default for Plan {
             // The least that the broker takes: a killed dynamic member is waited for so long.
             session_timeout: Duration::from_secs(6),
             policies: Policies::Usual,
+            is_unkeyed: false,
         }
     }
 }
@@ -125,7 +128,7 @@ impl Rig {
              group: {group}\n\
              workers: 1\n\
              epoch: 200ms\n\
-             input: {{topic: {input}, idle_grace: 0s}}\n\
+             input: {{topic: {input}, idle_grace: 0s{}}}\n\
              output: {{topic: {export}}}\n\
              dead_letters: {{topic: {dead_letters}}}\n\
              window: {{decision_wait: {}ms}}\n\
@@ -133,6 +136,7 @@ impl Rig {
              policies:\n{}",
             self.settings.bootstrap_servers,
             self.plan.session_timeout.as_millis(),
+            if self.plan.is_unkeyed { ", keyed_by: none" } else { "" },
             self.plan.decision_wait.as_millis(),
             self.plan.policies.yaml(),
         )
@@ -151,10 +155,20 @@ impl Rig {
 
     /// Starts a command of `tailsift` that takes a configuration.
     pub(crate) fn command(&self, name: &str, arguments: &[&[&str]]) -> anyhow::Result<Tailsift> {
+        self.command_of(THIS_BUILD, name, arguments)
+    }
+
+    /// Starts a command of some build of `tailsift`.
+    pub(crate) fn command_of(
+        &self,
+        binary: &str,
+        name: &str,
+        arguments: &[&[&str]],
+    ) -> anyhow::Result<Tailsift> {
         let path = self.config_path().to_string_lossy().into_owned();
         let mut all = vec!["--log", "json", name, "-c", &path];
         all.extend(arguments.iter().copied().flatten());
-        tailsift(&all)
+        spawn(binary, &all)
     }
 
     /// Runs until all that is in the input is decided and exported; what it logged.
@@ -282,8 +296,16 @@ impl Rig {
 
     /// What the group has committed, by partition; 0 where it has not.
     pub(crate) fn committed(&self) -> anyhow::Result<Vec<i64>> {
-        let committed = self.admin.committed_offsets(&self.group, &self.input)?;
+        let committed = self.admin.committed_offsets(&self.group, &self.window_topic())?;
         Ok(committed.iter().map(|committed| committed.offset.unwrap_or(0)).collect())
+    }
+
+    /// The topic that the processor reads.
+    pub(crate) fn window_topic(&self) -> String {
+        match self.plan.is_unkeyed {
+            true => format!("{}.repartition", self.group),
+            false => self.input.clone(),
+        }
     }
 
     /// Ends of the input's partitions.
@@ -337,9 +359,16 @@ impl Logged {
     }
 }
 
+/// The binary that is under test.
+pub(crate) const THIS_BUILD: &str = env!("CARGO_BIN_EXE_tailsift");
+
 /// Starts `tailsift`.
 pub(crate) fn tailsift(arguments: &[&str]) -> anyhow::Result<Tailsift> {
-    Tailsift::spawn(env!("CARGO_BIN_EXE_tailsift"), arguments, &[("RUST_LOG", "info")])
+    spawn(THIS_BUILD, arguments)
+}
+
+fn spawn(binary: &str, arguments: &[&str]) -> anyhow::Result<Tailsift> {
+    Tailsift::spawn(binary, arguments, &[("RUST_LOG", "info")])
 }
 
 /// Waits for a process to end well; what it logged.

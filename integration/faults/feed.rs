@@ -42,6 +42,7 @@ impl Feed {
             topic: rig.input.clone(),
             form: *form,
             partitions: rig.plan.partitions,
+            shape: if rig.plan.is_unkeyed { LoadShape::Unkeyed } else { LoadShape::Keyed },
             policies: rig.plan.policies.reference(),
             stop: Arc::clone(&stop),
         };
@@ -61,13 +62,14 @@ struct Writing {
     topic: String,
     form: Form,
     partitions: u32,
+    shape: LoadShape,
     policies: Vec<NamedPolicy>,
     stop: Arc<AtomicBool>,
 }
 
 impl Writing {
     fn run(mut self) -> anyhow::Result<Fed> {
-        let mut chapters = Chapters::new(&self.form, self.partitions);
+        let mut chapters = Chapters::new(&self.form, self.shape, self.partitions);
         let started = Instant::now();
         while let Some((due, record)) = chapters.next(self.stop.load(Ordering::Relaxed)) {
             // The pace of the load: nothing is waited for.
@@ -111,12 +113,12 @@ struct Chapter {
 }
 
 impl Chapters {
-    fn new(form: &Form, partitions: u32) -> Self {
+    fn new(form: &Form, shape: LoadShape, partitions: u32) -> Self {
         let pace = form.apart.as_secs_f64() * 1e3 / PART_MS;
         let traces_per_second = f64::from(form.traces_per_second) * pace;
         let spec = LoadSpec {
             traces: CHAPTER_TRACES,
-            shape: LoadShape::Keyed,
+            shape,
             seed: form.seed,
             partitions,
             spans_per_second: (traces_per_second * 12.0).round().max(1.0) as u32,

@@ -18,6 +18,7 @@ mod payload;
 #[expect(dead_code, reason = "shared with the end-to-end tests, which use more of it")]
 mod policies;
 mod refused;
+mod rekey;
 mod restart;
 #[path = "../end_to_end/rig.rs"]
 #[expect(dead_code, reason = "shared with the end-to-end tests, which use more of it")]
@@ -25,6 +26,7 @@ mod rig;
 mod stage;
 mod straddle;
 mod table;
+mod upgrade;
 
 use std::process::ExitCode;
 
@@ -50,6 +52,8 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     ("offsets_deleted", refused::offsets_deleted),
     ("restart", restart::readiness),
     ("backlog", backlog::drained),
+    ("rekey", rekey::killed),
+    ("upgrade", upgrade::there_and_back),
 ];
 
 const TESTS: &[IntegrationTest] = &[
@@ -66,6 +70,7 @@ const TESTS: &[IntegrationTest] = &[
     ("faults::brokers", || short(broker::one_of_three)),
     ("faults::restart", || short(restart::readiness)),
     ("faults::backlog", || short(backlog::drained)),
+    ("faults::rekey", || short(rekey::killed)),
 ];
 
 fn short(scenario: fn(&Form) -> anyhow::Result<Outcome>) -> anyhow::Result<()> {

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use tailsift_fixture::{AuditReport, AuditTarget, Comparison, Tailsift, audit, eventually};
+use tailsift_kafka::Observer;
 
 use crate::feed::Feed;
 use crate::form::Form;
 use crate::policies::Policies;
-use crate::rig::{Logged, PATIENCE, Plan, Record, Rig, finished, log_tail, now_ms};
+use crate::rig::{Logged, PATIENCE, Plan, Record, Rig, THIS_BUILD, finished, log_tail, now_ms};
 
 /// The decision log may take so much of its input's bytes.
 const LOG_RATIO_MAX: f64 = 0.02;
@@ -39,7 +40,7 @@ impl Outcome {
         let audit = audit(AuditTarget {
             settings: &rig.settings,
             group: &rig.group,
-            input: &rig.input,
+            input: &rig.window_topic(),
             decisions: &decisions,
             began_late,
         })?;
@@ -72,8 +73,23 @@ pub(crate) struct Stage {
     arguments: Vec<String>,
 }
 
+/// What a member does, and which build of the program it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Post {
+    pub(crate) binary: String,
+    pub(crate) command: &'static str,
+    pub(crate) arguments: &'static [&'static str],
+}
+
+impl Default for Post {
+    fn default() -> Self {
+        Self { binary: THIS_BUILD.to_owned(), command: "run", arguments: &[] }
+    }
+}
+
 struct Member {
     child: Tailsift,
+    post: Post,
     /// Its `instance`, if its membership is static.
     instance: Option<String>,
 }
@@ -88,6 +104,16 @@ pub(crate) const CLASSIC: &[&str] = &[
     "kafka.properties={session.timeout.ms: \"6000\", heartbeat.interval.ms: \"500\"}",
     "input.idle_grace=2s",
 ];
+
+/// True if the re-key stage, where there is one, has committed all of the input.
+fn is_rekeyed(rig: &Rig) -> anyhow::Result<bool> {
+    if !rig.plan.is_unkeyed {
+        return Ok(true);
+    }
+    let committed = rig.admin.committed_offsets(&format!("{}.rekey", rig.group), &rig.input)?;
+    let committed: Vec<_> = committed.iter().map(|one| one.offset.unwrap_or(0)).collect();
+    Ok(committed == rig.input_ends()?)
+}
 
 /// A record without a value for each partition: it holds no trace and moves the clock to now.
 pub(crate) fn clocks(partitions: u32) -> anyhow::Result<Vec<Record>> {
@@ -108,8 +134,17 @@ impl Stage {
 
     /// Starts a member; its number.
     pub(crate) fn start(&mut self, instance: Option<String>) -> anyhow::Result<usize> {
-        let child = self.spawn(instance.as_deref())?;
-        self.members.push(Member { child, instance });
+        self.start_as(Post::default(), instance)
+    }
+
+    /// Starts a member of some kind; its number.
+    pub(crate) fn start_as(
+        &mut self,
+        post: Post,
+        instance: Option<String>,
+    ) -> anyhow::Result<usize> {
+        let child = self.spawn(&post, instance.as_deref())?;
+        self.members.push(Member { child, post, instance });
         Ok(self.members.len() - 1)
     }
 
@@ -121,7 +156,8 @@ impl Stage {
 
     /// Starts a member again that has ended.
     pub(crate) fn restart(&mut self, number: usize) -> anyhow::Result<()> {
-        let child = self.spawn(self.members[number].instance.as_deref())?;
+        let Member { post, instance, .. } = &self.members[number];
+        let child = self.spawn(post, instance.as_deref())?;
         self.members[number].child = child;
         Ok(())
     }
@@ -131,6 +167,12 @@ impl Stage {
         let Member { child, .. } = self.members.remove(number);
         child.sigterm()?;
         finished(child)
+    }
+
+    /// Asks a member to stop, and starts another build in its place when it has.
+    pub(crate) fn replace(&mut self, number: usize, binary: &str) -> anyhow::Result<()> {
+        binary.clone_into(&mut self.members[number].post.binary);
+        self.stop_and_restart(number)
     }
 
     /// Asks a member to stop, and starts it again when it has.
@@ -154,11 +196,11 @@ impl Stage {
         self.members.len()
     }
 
-    fn spawn(&self, instance: Option<&str>) -> anyhow::Result<Tailsift> {
+    fn spawn(&self, post: &Post, instance: Option<&str>) -> anyhow::Result<Tailsift> {
         let own = instance.map(|instance| format!("instance={instance}"));
         let mut arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
         arguments.extend(own.iter().flat_map(|own| ["--set", own.as_str()]));
-        self.rig.run(&[&arguments])
+        self.rig.command_of(&post.binary, post.command, &[&arguments, post.arguments])
     }
 
     /// Waits until every partition has committed more than it had.
@@ -221,8 +263,12 @@ impl Stage {
         // Idle partitions' clocks wait for their grace: not for that is this made.
         self.wait_for(self.rig.plan.decision_wait + Duration::from_millis(100))?;
         self.rig.produce(&clocks(self.rig.plan.partitions)?)?;
+        // Behind the last records that a stage has written there are markers.
+        let mut observer = Observer::new(&self.rig.settings)?;
         self.watch("all of the input is committed", 2 * PATIENCE, |rig| {
-            Ok(rig.committed()? == rig.input_ends()?)
+            let ends = observer.end_offsets(&rig.window_topic(), PATIENCE)?;
+            let ends: Vec<_> = ends.into_iter().map(|end| end.offset).collect();
+            Ok(is_rekeyed(rig)? && rig.committed()? == ends)
         })?;
         let logs = self.logs();
         while self.members() > 0 {

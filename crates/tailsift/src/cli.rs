@@ -61,7 +61,8 @@ Start more instances to scale the stage by itself. SIGTERM commits what was read
 Examples:
   tailsift check tailsift.yaml
   tailsift check tailsift.yaml --set group=canary
-Exit codes: 0 it is right, 2 it is not")]
+  tailsift check tailsift.yaml --live          does it fit what is in the input topics?
+Exit codes: 0 it is right, 1 it does not fit the topics, 2 it is not right")]
     Check(CheckArgs),
     /// Make the topics of a configuration, or verify those that exist
     #[command(after_help = "\
@@ -133,6 +134,10 @@ pub(crate) struct CheckArgs {
     /// Override a key of the file, such as --set window.decision_wait=10s
     #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
     pub(crate) overrides: Vec<String>,
+    /// Look at the newest records of the input topics, too: can they be read, have they keys, and
+    /// of which kind
+    #[arg(long)]
+    pub(crate) live: bool,
 }
 
 #[derive(Debug, Args)]

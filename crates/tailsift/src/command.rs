@@ -1,6 +1,7 @@
 //! The commands that do not process.
 
 mod check;
+mod live;
 mod load;
 mod topics;
 

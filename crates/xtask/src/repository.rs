@@ -15,11 +15,21 @@ pub(crate) fn root() -> &'static Path {
 pub(crate) fn cargo(arguments: &[&str], environment: &[(&str, &str)]) -> anyhow::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(arguments).envs(environment.iter().copied()).current_dir(root());
+    command.envs(environment.iter().copied());
+    finish(command, "cargo", arguments)
+}
+
+/// Runs a program with some arguments; its output is the caller's.
+pub(crate) fn run(program: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    finish(Command::new(program), program, arguments)
+}
+
+fn finish(mut command: Command, name: &str, arguments: &[&str]) -> anyhow::Result<()> {
     let line = arguments.join(" ");
-    let status = command.status().with_context(|| format!("cargo {line}"))?;
+    let status = command.args(arguments).current_dir(root()).status();
+    let status = status.with_context(|| format!("{name} {line}"))?;
     if !status.success() {
-        bail!("cargo {line}: {status}");
+        bail!("{name} {line}: {status}");
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use tailsift_config::Config;
 
 use crate::cli::CheckArgs;
-use crate::command::load;
+use crate::command::{live, load};
 
 /// Says what the file means, or all that is wrong with it.
 pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
@@ -16,7 +16,8 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     for (name, value) in summary(&config) {
         writeln!(out, "  {name:<12} {value}")?;
     }
-    Ok(ExitCode::SUCCESS)
+    let fits = !args.live || live::look(&config, &mut out)?;
+    Ok(if fits { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn summary(config: &Config) -> Vec<(&'static str, String)> {
