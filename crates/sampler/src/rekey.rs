@@ -216,9 +216,10 @@ impl Rekeyer {
     }
 
     /// The epoch was committed.
-    pub fn handle_committed(&mut self, epoch: &Epoch) {
+    pub fn handle_committed(&mut self, epoch: Epoch) {
         self.in_flight = None;
-        for part in &epoch.parts {
+        self.outbox.recycle(epoch.moved, self.limits.buffer_bytes / 2);
+        for part in epoch.parts {
             if let Some(input) = self.inputs.get_mut(&part.partition)
                 && input.assignment == part.assignment
             {

@@ -21,6 +21,8 @@ pub(super) struct Outbox {
     open: HashMap<(i32, u32, i64), usize, RandomState>,
     /// Bytes held, dead letters included.
     pub(super) bytes: usize,
+    /// Buffers of records that are committed.
+    spare: Vec<Vec<u8>>,
 }
 
 /// Where shares come from.
@@ -43,6 +45,7 @@ impl Default for Outbox {
             last: (Arc::from([]), u32::MAX),
             open: HashMap::with_hasher(hasher()),
             bytes: 0,
+            spare: Vec::new(),
         }
     }
 }
@@ -63,8 +66,8 @@ impl Outbox {
             Some(open) if self.moved[*open].1.payload.len() + len <= record_bytes => *open,
             Some(_) | None => {
                 let headers = Arc::clone(&self.last.0);
-                let moved =
-                    Moved { partition: target, time: from.time, headers, payload: Vec::new() };
+                let payload = self.spare.pop().unwrap_or_default();
+                let moved = Moved { partition: target, time: from.time, headers, payload };
                 self.bytes += moved.bytes();
                 self.open.insert(place, self.moved.len());
                 self.moved.push((from.slice, moved));
@@ -90,6 +93,19 @@ impl Outbox {
         self.last.1 = u32::MAX;
         let moved = moved.into_iter().map(|(_, moved)| moved).collect();
         (moved, std::mem::take(&mut self.bytes))
+    }
+
+    /// Takes back the buffers of a committed epoch, up to so many bytes in all: new ones would have
+    /// to be cleared page by page.
+    pub(super) fn recycle(&mut self, moved: Vec<Moved>, bytes_max: usize) {
+        let kept: usize = self.spare.iter().map(Vec::capacity).sum();
+        let mut room = bytes_max.saturating_sub(kept);
+        for mut payload in moved.into_iter().map(|moved| moved.payload) {
+            let Some(left) = room.checked_sub(payload.capacity()) else { break };
+            room = left;
+            payload.clear();
+            self.spare.push(payload);
+        }
     }
 
     /// The number of these headers, which are the last ones then.

@@ -65,7 +65,7 @@ fn one_record_leaves_for_each_target() {
     assert!(stage.poll_epoch().is_none(), "one at a time");
 
     stage.handle_record(&at(1, 5, 700), &batch(&[(3, b"f")]));
-    stage.handle_committed(&epoch);
+    stage.handle_committed(epoch);
     let epoch = stage.poll_epoch().unwrap();
     assert_eq!((moved(&epoch), commits(&epoch)), (vec![(3, "f".into())], vec![(1, 6, 2)]));
     assert_eq!(epoch.moved[0].time, Some(Millis(700)));
@@ -96,7 +96,7 @@ fn that_a_record_waits_is_committed() {
     let epoch = stage.poll_epoch().unwrap();
     assert_eq!((commits(&epoch), moved(&epoch)), (vec![(0, 0, 1)], vec![]));
     assert_eq!(epoch.parts[0].commit_stream_time, Some(Millis(900)));
-    stage.handle_committed(&epoch);
+    stage.handle_committed(epoch);
     stage.handle_waiting(0, Millis(900));
     assert!(stage.poll_epoch().is_none(), "that is no news");
 }
@@ -165,7 +165,7 @@ fn partitions_that_leave_clean_disturb_nobody() {
     let mut stage = stage(&[0, 1]);
     stage.handle_record(&at(0, 0, 1), &batch(&[(1, b"s")]));
     let epoch = stage.poll_epoch().unwrap();
-    stage.handle_committed(&epoch);
+    stage.handle_committed(epoch);
     stage.handle_revoked(&[0]);
     assert!(!stage.poll_reread() && stage.holds(1, 2) && !stage.holds(0, 1));
 }
@@ -227,7 +227,7 @@ fn the_buffer_is_bounded() {
         }
     }
     assert_eq!((wants_at, full_at), (Some(4), Some(9)), "what is in flight counts");
-    stage.handle_committed(&cut.unwrap());
+    stage.handle_committed(cut.unwrap());
     assert!(stage.is_congested(), "fifteen more came");
 }
 
@@ -261,13 +261,13 @@ proptest! {
             offsets[partition as usize] += 1;
             if cut {
                 if let Some(epoch) = in_flight.take() {
-                    stage.handle_committed(&epoch);
+                    stage.handle_committed(epoch);
                 }
                 in_flight = stage.poll_epoch();
                 in_flight.iter().for_each(&mut take);
             }
         }
-        in_flight.iter().for_each(|epoch| stage.handle_committed(epoch));
+        in_flight.into_iter().for_each(|epoch| stage.handle_committed(epoch));
         stage.poll_epoch().iter().for_each(&mut take);
         prop_assert_eq!(sent, got);
     }

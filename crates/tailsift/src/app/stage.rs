@@ -24,7 +24,7 @@ use crate::worker::{RecordReader, Target};
 
 /// A record that is written gets no more once it has so many bytes: large ones compress well and
 /// cost little each, but are fetched and held whole.
-const RECORD_BYTES: usize = 256 << 10;
+const RECORD_BYTES: usize = 64 << 10;
 
 /// What re-key workers are made of.
 pub(super) struct Stage<'a> {

@@ -239,7 +239,7 @@ impl RekeyCore {
         match event {
             SinkEvent::Busy => {}
             SinkEvent::Committed(epoch) => {
-                self.rekeyer.handle_committed(&epoch);
+                self.rekeyer.handle_committed(epoch);
                 let took = Duration::from_micros(self.sink.stats().last_epoch_us);
                 self.metrics.epoch_committed(took);
             }
