@@ -7,6 +7,7 @@ mod export_refuses;
 mod http;
 mod lifecycle;
 mod membership;
+mod operations;
 mod payload;
 mod policies;
 mod records;
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
         decision_log::TESTS,
         lifecycle::TESTS,
         membership::TESTS,
+        operations::TESTS,
         records::TESTS,
         rekey::TESTS,
         surface::TESTS,

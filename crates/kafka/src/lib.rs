@@ -1,10 +1,12 @@
 //! Kafka: source, transactional sink, topics, embedded broker.
 
+mod audit;
 mod client;
 mod decision_log;
 mod embedded;
 mod error;
 mod ffi;
+mod lag;
 mod observer;
 mod offsets;
 mod partitioner;
@@ -12,10 +14,15 @@ mod reader;
 mod restorer;
 mod sink;
 mod source;
+mod text;
 mod topic_set;
 mod topics;
 mod writer;
 
+pub use audit::{
+    AuditError, AuditFinding, AuditReport, AuditRow, AuditTarget, Auditor, Committed, Evidence,
+    Invariant, LoggedBatch, PartitionEvidence, VerdictCount, audit,
+};
 pub use client::{ClientSettings, PropertyError, validate_properties};
 pub use decision_log::{
     CommitMetadata, DecisionLogError, PolicyNames, SharedPolicyNames, UnknownVersion, decode_batch,
@@ -26,6 +33,7 @@ pub use error::{
     ClientError, EmbeddedError, ReadError, RestoreError, SinkError, SourceError, TopicError,
     WriteError,
 };
+pub use lag::{PartitionLag, group_lag};
 pub use observer::{GroupObserver, GroupPosition, Observer};
 pub use offsets::{Isolation, PartitionOffset};
 pub use partitioner::{Partitioner, partition_fnv1a, partition_murmur2};
@@ -35,6 +43,7 @@ pub use sink::{Delivery, Sink, SinkEvent, SinkSettings, SinkStats};
 pub use source::{
     Assigned, Membership, RevokeHandler, Source, SourceEvent, SourceRecord, SourceSettings, Start,
 };
+pub use text::{Elapsed, Table};
 pub use topic_set::Topics;
 pub use topics::{Admin, CommittedOffset, Ensured, Finding, TopicDescription, TopicPlan};
 pub use writer::{Outgoing, Writer, WriterReport};

@@ -8,6 +8,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::demo::DemoArgs;
 use crate::logging::LogFormat;
+use crate::operations::{AuditArgs, LagArgs};
 
 /// Tail sampling over Kafka: keeps every trace that matters, loses none of them.
 ///
@@ -71,6 +72,24 @@ Examples:
   tailsift topics -c tailsift.yaml --partitions 24 --replication-factor 3
 Exit codes: 0 all topics are as they should be, 1 some are not, 2 usage or configuration")]
     Topics(TopicsArgs),
+    /// Check what the brokers hold of a group: offsets, decision log and input must agree
+    #[command(after_help = "\
+Examples:
+  tailsift audit -c tailsift.yaml
+  tailsift audit -c tailsift.yaml --records 100000    only the newest of each partition
+  tailsift audit -c tailsift.yaml --json
+A group at work may be audited, too. What is read: the decisions topic, and the input below the
+committed offsets.
+Exit codes: 0 all right, 1 an invariant is violated or brokers do not answer, 2 usage or configuration")]
+    Audit(AuditArgs),
+    /// Say how far a group is behind, in records and in time
+    #[command(after_help = "\
+Examples:
+  tailsift lag -c tailsift.yaml
+  tailsift lag -c tailsift.yaml --json
+Offsets are committed below the oldest undecided trace, so `lag` is as long as the window at least;
+`unread` is what was not even read when that was committed.")]
+    Lag(LagArgs),
     /// Print the configuration's JSON Schema
     #[command(after_help = "\
 Example:
@@ -82,7 +101,7 @@ impl Command {
     /// What is logged unless `RUST_LOG` says: a demonstration draws a picture instead.
     pub(crate) fn log_level(&self) -> LevelFilter {
         match self {
-            Self::Demo(_) => LevelFilter::WARN,
+            Self::Demo(_) | Self::Audit(_) | Self::Lag(_) => LevelFilter::WARN,
             Self::Run(_) | Self::Rekey(_) | Self::Check(_) | Self::Topics(_) | Self::Schema => {
                 LevelFilter::INFO
             }

@@ -8,6 +8,7 @@ mod demo;
 mod live;
 mod logging;
 mod metrics;
+mod operations;
 mod rekey;
 mod shutdown;
 mod worker;
@@ -60,6 +61,8 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Check(args) => command::check(args),
         Command::Topics(args) => command::topics(args),
+        Command::Audit(args) => operations::audit(args),
+        Command::Lag(args) => operations::lag(args),
         Command::Schema => command::schema(),
     }
 }
