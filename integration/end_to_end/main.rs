@@ -2,6 +2,7 @@
 
 mod broker_faults;
 mod corpus;
+mod dead_letters;
 mod decision_log;
 mod export_refuses;
 mod http;
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
         export_refuses::TESTS,
         refusals::TESTS,
         corpus::TESTS,
+        dead_letters::TESTS,
         decision_log::TESTS,
         lifecycle::TESTS,
         membership::TESTS,

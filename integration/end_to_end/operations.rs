@@ -26,11 +26,11 @@ const UNKEYED: &[&str] = &["--set", "input.keyed_by=none"];
 /// What a command tells that must end with this code.
 pub(crate) fn told(
     rig: &Rig,
-    command: &str,
+    command: &[&str],
     arguments: &[&[&str]],
     code: i32,
 ) -> anyhow::Result<String> {
-    let mut child = rig.command(command, arguments)?;
+    let mut child = rig.command_of(command, arguments)?;
     let status = child.wait(PATIENCE)?;
     let (told, log) = (child.stdout(), child.stderr());
     ensure!(status.code() == Some(code), "expected exit code {code}, got {status}\n{told}{log}");
@@ -40,7 +40,7 @@ pub(crate) fn told(
 /// The same as JSON.
 pub(crate) fn told_json(
     rig: &Rig,
-    command: &str,
+    command: &[&str],
     arguments: &[&[&str]],
     code: i32,
 ) -> anyhow::Result<Value> {
@@ -64,7 +64,7 @@ fn decided() -> anyhow::Result<(Rig, Load)> {
 
 fn a_sound_group_is_all_right() -> anyhow::Result<()> {
     let (rig, load) = decided()?;
-    let audit = told_json(&rig, "audit", &[], 0)?;
+    let audit = told_json(&rig, &["audit"], &[], 0)?;
     ensure!(audit["right"] == true && audit["findings_total"] == 0, "{audit}");
     ensure!(audit["rekey_stage"].is_null(), "{audit}");
     let rows = &audit["partitions"];
@@ -80,9 +80,9 @@ fn a_sound_group_is_all_right() -> anyhow::Result<()> {
         let name = count["policy"].as_str().unwrap_or_default();
         ensure!(names.iter().any(|known| known == name), "{name} is none of {names:?}");
     }
-    let some = told_json(&rig, "audit", &[&["--records", "3"]], 0)?;
+    let some = told_json(&rig, &["audit"], &[&["--records", "3"]], 0)?;
     ensure!(sum(&some["partitions"], "records_checked") == 3 * 8, "{some}");
-    let text = told(&rig, "audit", &[], 0)?;
+    let text = told(&rig, &["audit"], &[], 0)?;
     ensure!(
         text.trim_end().ends_with("all right") && text.contains("verdicts by policy"),
         "{text}"
@@ -94,7 +94,7 @@ fn a_sound_group_is_all_right() -> anyhow::Result<()> {
 /// Records of known times on two partitions, which nobody has read.
 fn lag_counts_records_and_time() -> anyhow::Result<()> {
     let (rig, _) = decided()?;
-    let lag = told_json(&rig, "lag", &[], 0)?;
+    let lag = told_json(&rig, &["lag"], &[], 0)?;
     let total = &lag["groups"][0]["total"];
     ensure!(total["records"] == 0 && total["behind_ms"] == 0 && total["unread"] == 0, "{lag}");
     let start = rig.end_ms();
@@ -104,7 +104,7 @@ fn lag_counts_records_and_time() -> anyhow::Result<()> {
         ..record("late", Some(request(vec![span(200 + partition as u8, number)])))
     };
     rig.produce(&[late(0, 1, 0), late(0, 2, 400), late(0, 3, 1700), late(3, 1, 100)])?;
-    let lag = told_json(&rig, "lag", &[], 0)?;
+    let lag = told_json(&rig, &["lag"], &[], 0)?;
     let group = &lag["groups"][0];
     let of = |partition: usize, field: &str| group["partitions"][partition][field].as_i64();
     ensure!(of(0, "records") == Some(3) && of(0, "behind_ms") == Some(1700), "{lag}");
@@ -113,7 +113,7 @@ fn lag_counts_records_and_time() -> anyhow::Result<()> {
     ensure!(of(0, "end") == Some(rig.input_ends()?[0]) && of(0, "unread") == Some(3), "{lag}");
     let total = &group["total"];
     ensure!(total["records"] == 4 && total["behind_ms"] == 1700, "{lag}");
-    let text = told(&rig, "lag", &[], 0)?;
+    let text = told(&rig, &["lag"], &[], 0)?;
     ensure!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     let says = "total: 4 records not committed, 4 of them unread, 1.7s behind";
     ensure!(text.lines().any(|line| line == says), "{text}");
@@ -144,7 +144,7 @@ fn a_log_with_a_hole_is_found() -> anyhow::Result<()> {
     }
     writer.flush(PATIENCE)?;
     let elsewhere: &[&str] = &["--set", &format!("decisions.topic={copy}")];
-    let audit = told_json(&rig, "audit", &[elsewhere], 1)?;
+    let audit = told_json(&rig, &["audit"], &[elsewhere], 1)?;
     ensure!(audit["right"] == false, "{audit}");
     let found: Vec<_> = audit["findings"].as_array().into_iter().flatten().collect();
     let uncovered = found.iter().find(|found| found["invariant"] == "I10");
@@ -157,7 +157,7 @@ fn a_log_with_a_hole_is_found() -> anyhow::Result<()> {
         *places.entry(one["partition"].as_i64()).or_insert(0) += 1;
     }
     ensure!(places.keys().eq([&Some(0)]), "only partition 0 was harmed: {audit}");
-    let text = told(&rig, "audit", &[elsewhere], 1)?;
+    let text = told(&rig, &["audit"], &[elsewhere], 1)?;
     for says in ["I10  partition 0: record ", "remedy: set the group's offset", "NOT RIGHT: "] {
         ensure!(text.contains(says), "expected {says:?} in\n{text}");
     }
@@ -175,7 +175,7 @@ fn what_was_deleted_is_found() -> anyhow::Result<()> {
         &rig.input,
         &[PartitionOffset { partition: 2, offset: ends[2] + 2 }],
     )?;
-    let text = told(&rig, "audit", &[], 1)?;
+    let text = told(&rig, &["audit"], &[], 1)?;
     let (committed, start) = (ends[2], ends[2] + 2);
     for says in [
         &*format!("I1  partition 2: expected records from the committed offset {committed} on"),
@@ -184,7 +184,7 @@ fn what_was_deleted_is_found() -> anyhow::Result<()> {
     ] {
         ensure!(text.contains(says), "expected {says:?} in\n{text}");
     }
-    let lag = told(&rig, "lag", &[], 0)?;
+    let lag = told(&rig, &["lag"], &[], 0)?;
     ensure!(lag.contains("partition 2: 2 offsets were deleted before"), "{lag}");
     Ok(())
 }
@@ -195,7 +195,7 @@ fn a_rekey_stage_is_told_apart() -> anyhow::Result<()> {
     rig.produce(&load.records)?;
     let logged = rig.run_until_idle(&[UNKEYED])?;
     ensure_exact(rig.compare(&load.expected)?, &logged.0)?;
-    let audit = told_json(&rig, "audit", &[UNKEYED], 0)?;
+    let audit = told_json(&rig, &["audit"], &[UNKEYED], 0)?;
     let stage = &audit["rekey_stage"];
     ensure!(stage["group"] == format!("{}.rekey", rig.group), "{audit}");
     ensure!(stage["total"]["records"] == 0, "{audit}");
@@ -205,19 +205,19 @@ fn a_rekey_stage_is_told_apart() -> anyhow::Result<()> {
     ensure!(sum(&audit["partitions"], "records_checked") > 0, "{audit}");
 
     rig.produce(&[record("late", Some(request(vec![span(9, 1)])))])?;
-    let lag = told_json(&rig, "lag", &[UNKEYED], 0)?;
+    let lag = told_json(&rig, &["lag"], &[UNKEYED], 0)?;
     let [stage, processor] = [0, 1].map(|number| lag["groups"][number].clone());
     ensure!(stage["role"] == "re-key stage" && stage["total"]["records"] == 1, "{lag}");
     ensure!(processor["role"] == "processor" && processor["total"]["records"] == 0, "{lag}");
-    let text = told(&rig, "lag", &[UNKEYED], 0)?;
+    let text = told(&rig, &["lag"], &[UNKEYED], 0)?;
     ensure!(text.lines().filter(|line| line.starts_with("total: ")).count() == 2, "{text}");
     Ok(())
 }
 
 fn wrong_usage_is_told_apart() -> anyhow::Result<()> {
     let rig = Rig::new(Plan { partitions: 1, ..Plan::default() })?;
-    told(&rig, "audit", &[&["--set", "epoch=soon"]], 2)?;
-    told(&rig, "lag", &[&["--what"]], 2)?;
+    told(&rig, &["audit"], &[&["--set", "epoch=soon"]], 2)?;
+    told(&rig, &["lag"], &[&["--what"]], 2)?;
     for command in ["audit", "lag"] {
         let mut child = tailsift(&[command, "-c", "/nonexistent.yaml"])?;
         let status = child.wait(PATIENCE)?;
@@ -228,7 +228,7 @@ fn wrong_usage_is_told_apart() -> anyhow::Result<()> {
     let status = child.wait(PATIENCE)?;
     let log = child.stderr();
     ensure!(status.code() == Some(1) && log.contains(".decisions"), "{status}: {log}");
-    let lag = told(&rig, "lag", &[], 0)?;
+    let lag = told(&rig, &["lag"], &[], 0)?;
     ensure!(lag.contains("total: 0 records not committed"), "{lag}");
     Ok(())
 }

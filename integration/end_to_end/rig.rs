@@ -155,18 +155,27 @@ impl Rig {
 
     /// Starts a command of `tailsift` that takes a configuration.
     pub(crate) fn command(&self, name: &str, arguments: &[&[&str]]) -> anyhow::Result<Tailsift> {
-        self.command_of(THIS_BUILD, name, arguments)
+        self.command_of(&[name], arguments)
     }
 
-    /// Starts a command of some build of `tailsift`.
+    /// The same with a command of a command.
     pub(crate) fn command_of(
         &self,
+        names: &[&str],
+        arguments: &[&[&str]],
+    ) -> anyhow::Result<Tailsift> {
+        self.command_of_build(THIS_BUILD, names, arguments)
+    }
+
+    /// The same with some build of `tailsift`.
+    pub(crate) fn command_of_build(
+        &self,
         binary: &str,
-        name: &str,
+        names: &[&str],
         arguments: &[&[&str]],
     ) -> anyhow::Result<Tailsift> {
         let path = self.config_path().to_string_lossy().into_owned();
-        let mut all = vec!["--log", "json", name, "-c", &path];
+        let mut all = [&["--log", "json"], names, &["-c", &path]].concat();
         all.extend(arguments.iter().copied().flatten());
         spawn(binary, &all)
     }

@@ -200,7 +200,7 @@ impl Stage {
         let own = instance.map(|instance| format!("instance={instance}"));
         let mut arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
         arguments.extend(own.iter().flat_map(|own| ["--set", own.as_str()]));
-        self.rig.command_of(&post.binary, post.command, &[&arguments, post.arguments])
+        self.rig.command_of_build(&post.binary, &[post.command], &[&arguments, post.arguments])
     }
 
     /// Waits until every partition has committed more than it had.

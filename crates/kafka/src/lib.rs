@@ -2,6 +2,7 @@
 
 mod audit;
 mod client;
+mod dead_letters;
 mod decision_log;
 mod embedded;
 mod error;
@@ -24,6 +25,10 @@ pub use audit::{
     Invariant, LoggedBatch, PartitionEvidence, VerdictCount, audit,
 };
 pub use client::{ClientSettings, PropertyError, validate_properties};
+pub use dead_letters::{
+    DeadLetters, Letter, LetterRef, Origin, RedriveError, RedriveSettings, Redriven, Redriver,
+    Refusal, Sent, StoredLetter,
+};
 pub use decision_log::{
     CommitMetadata, DecisionLogError, PolicyNames, SharedPolicyNames, UnknownVersion, decode_batch,
     parse_batch_key, scope_of,

@@ -87,9 +87,36 @@ pub struct Export {
     pub payload: Arc<Vec<u8>>,
 }
 
+/// What a dead letter holds, and so what may be done with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LetterKind {
+    /// A record of which nothing could be read.
+    Record,
+    /// A record of which some spans were read, and others had no usable trace ID.
+    PartlyRead,
+    /// Spans of kept traces that fit in no record; they may come from several.
+    Spans,
+}
+
+impl LetterKind {
+    /// All kinds.
+    pub const ALL: [Self; 3] = [Self::Record, Self::PartlyRead, Self::Spans];
+
+    /// The name in headers and JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Record => "record",
+            Self::PartlyRead => "partly_read",
+            Self::Spans => "spans",
+        }
+    }
+}
+
 /// A record that could not be read, whole, or of which some spans had no usable trace ID.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
+    /// What it holds.
+    pub kind: LetterKind,
     /// Its offset.
     pub offset: i64,
     /// Its timestamp.

@@ -43,7 +43,7 @@ mod window;
 
 pub use commit::{Commit, DecisionBatch};
 pub use entry::{Checkpoint, Entry, EntryKind, LiveFrom, Logged};
-pub use epoch::{DeadLetter, Epoch, Export, Judged, Moved, Part};
+pub use epoch::{DeadLetter, Epoch, Export, Judged, LetterKind, Moved, Part};
 pub use keying::Sightings;
 pub use limits::Limits;
 pub use recovery::{Beginning, Needed, Past, Recovery, Refusal};

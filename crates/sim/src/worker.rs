@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use tailsift_otlp::Scanner;
 use tailsift_policy::PolicySet;
-use tailsift_sampler::{DeadLetter, Limits, RecordAt, Shard};
+use tailsift_sampler::{DeadLetter, LetterKind, Limits, RecordAt, Shard};
 use tailsift_trace::Millis;
 
 use crate::broker::{Broker, Session};
@@ -281,6 +281,7 @@ impl Worker {
             }
             Err(error) => {
                 let letter = DeadLetter {
+                    kind: LetterKind::Record,
                     offset: record.offset,
                     time: record.time,
                     reason: error.to_string(),

@@ -8,7 +8,7 @@ use tracing::level_filters::LevelFilter;
 
 use crate::demo::DemoArgs;
 use crate::logging::LogFormat;
-use crate::operations::{AuditArgs, LagArgs};
+use crate::operations::{AuditArgs, DeadLettersArgs, LagArgs};
 
 /// Tail sampling over Kafka: keeps every trace that matters, loses none of them.
 ///
@@ -90,6 +90,17 @@ Examples:
 Offsets are committed below the oldest undecided trace, so `lag` is as long as the window at least;
 `unread` is what was not even read when that was committed.")]
     Lag(LagArgs),
+    /// List, show and re-drive records that could not be read
+    #[command(after_help = "\
+Examples:
+  tailsift dead-letters list -c tailsift.yaml --pending --since 2h
+  tailsift dead-letters show -c tailsift.yaml 0:17
+  tailsift dead-letters show -c tailsift.yaml 0:17 --raw > value.bin
+  tailsift dead-letters redrive -c tailsift.yaml --reason protobuf --dry-run
+  tailsift dead-letters redrive -c tailsift.yaml --reason protobuf
+A record and the mark that it was re-driven are written in one transaction: however often redrive
+is run, killed or started twice, each record goes back once.")]
+    DeadLetters(DeadLettersArgs),
     /// Print the configuration's JSON Schema
     #[command(after_help = "\
 Example:
@@ -101,7 +112,9 @@ impl Command {
     /// What is logged unless `RUST_LOG` says: a demonstration draws a picture instead.
     pub(crate) fn log_level(&self) -> LevelFilter {
         match self {
-            Self::Demo(_) | Self::Audit(_) | Self::Lag(_) => LevelFilter::WARN,
+            Self::Demo(_) | Self::Audit(_) | Self::Lag(_) | Self::DeadLetters(_) => {
+                LevelFilter::WARN
+            }
             Self::Run(_) | Self::Rekey(_) | Self::Check(_) | Self::Topics(_) | Self::Schema => {
                 LevelFilter::INFO
             }

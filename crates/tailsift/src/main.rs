@@ -63,6 +63,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         Command::Topics(args) => command::topics(args),
         Command::Audit(args) => operations::audit(args),
         Command::Lag(args) => operations::lag(args),
+        Command::DeadLetters(args) => operations::dead_letters(args),
         Command::Schema => command::schema(),
     }
 }

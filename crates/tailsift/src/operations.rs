@@ -2,8 +2,11 @@
 
 mod args;
 mod audit;
+mod dead_letters;
 mod lag;
 
-pub(crate) use args::{AuditArgs, LagArgs};
+pub(crate) use args::{AuditArgs, DeadLettersArgs, LagArgs};
+use args::{DeadLettersCommand, FilterArgs, ListArgs, RedriveArgs, ShowArgs};
 pub(crate) use audit::audit;
+pub(crate) use dead_letters::dead_letters;
 pub(crate) use lag::lag;

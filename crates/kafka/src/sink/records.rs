@@ -7,6 +7,7 @@ use tailsift_sampler::{DeadLetter, Epoch, Export, Moved, Part};
 use tailsift_trace::{Millis, decode_headers};
 
 use super::SinkSettings;
+use crate::dead_letters::{KIND, LEFT_OUT, OFFSET, PARTITION, REASON, TOPIC};
 use crate::decision_log::{EncodedSlice, encode_batch};
 
 /// The most bytes of a record of the decision log: brokers take 1 MiB unless told otherwise.
@@ -232,12 +233,13 @@ fn letter_record<'a>(
     };
     let reason = letter.reason.as_bytes();
     let (origin, partition) = settings.input_topics.place(part.partition);
-    add("tailsift.topic", Cow::Owned(origin.as_bytes().to_vec()));
-    add("tailsift.partition", Cow::Owned(partition.to_string().into_bytes()));
-    add("tailsift.offset", Cow::Owned(letter.offset.to_string().into_bytes()));
-    add("tailsift.reason", Cow::Borrowed(&reason[..reason.len().min(REASON_BYTES_MAX)]));
+    add(TOPIC, Cow::Owned(origin.as_bytes().to_vec()));
+    add(PARTITION, Cow::Owned(partition.to_string().into_bytes()));
+    add(OFFSET, Cow::Owned(letter.offset.to_string().into_bytes()));
+    add(KIND, Cow::Borrowed(letter.kind.name().as_bytes()));
+    add(REASON, Cow::Borrowed(&reason[..reason.len().min(REASON_BYTES_MAX)]));
     if !left_out.is_empty() {
-        add("tailsift.left_out", Cow::Owned(left_out.join(", ").into_bytes()));
+        add(LEFT_OUT, Cow::Owned(left_out.join(", ").into_bytes()));
     }
     OutgoingRecord {
         topic,

@@ -129,6 +129,7 @@ fn headers_are_not_mixed() {
 #[test]
 fn what_cannot_be_read_is_passed_with_its_letter() {
     let letter = |reason: &str| DeadLetter {
+        kind: crate::LetterKind::Record,
         offset: 0,
         time: None,
         reason: reason.into(),

@@ -312,6 +312,7 @@ fn headers_are_kept_when_all_records_have_them() {
 fn poison_moves_the_offset_and_leaves_a_letter() {
     let mut shard = shard(limits());
     let letter = DeadLetter {
+        kind: crate::LetterKind::Record,
         offset: 3,
         time: None,
         reason: "why".into(),

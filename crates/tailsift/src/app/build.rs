@@ -69,7 +69,7 @@ pub(super) fn delivery(config: &Config) -> tailsift_kafka::Delivery {
     }
 }
 
-pub(super) fn partitioner(config: &Config) -> tailsift_kafka::Partitioner {
+pub(crate) fn partitioner(config: &Config) -> tailsift_kafka::Partitioner {
     match config.output.partitioner {
         Partitioner::Fnv1a => tailsift_kafka::Partitioner::Fnv1a,
         Partitioner::Murmur2 => tailsift_kafka::Partitioner::Murmur2,

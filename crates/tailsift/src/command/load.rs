@@ -53,6 +53,15 @@ pub(crate) fn needs_rekeying(config: &Config) -> anyhow::Result<()> {
     Err(WrongConfiguration(text.to_owned()).into())
 }
 
+/// The topic of dead letters.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn needs_dead_letters(config: &Config) -> anyhow::Result<&str> {
+    let text = "dead_letters: expected a topic, got off: records that cannot be read are not kept";
+    config.dead_letters.as_deref().ok_or_else(|| WrongConfiguration(text.to_owned()).into())
+}
+
 /// 2 for usage and configuration, 1 for everything else.
 pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
     // What RUST_LOG says is configuration, too.

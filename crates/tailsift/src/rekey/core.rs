@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tailsift_kafka::{Assigned, Membership, RevokeHandler, Sink, SinkEvent};
 use tailsift_otlp::split_to_size;
-use tailsift_sampler::{DeadLetter, Epoch, Moved, RecordAt, Rekeyer};
+use tailsift_sampler::{DeadLetter, Epoch, LetterKind, Moved, RecordAt, Rekeyer};
 use tailsift_trace::{Batch, Millis};
 use tracing::{error, warn};
 
@@ -325,6 +325,7 @@ fn fit(epoch: &mut Epoch, limit: usize) {
 fn letter(epoch: &mut Epoch, time: Option<Millis>, reason: String, value: Vec<u8>) {
     if let Some(part) = epoch.parts.first_mut() {
         part.dead_letters.push(DeadLetter {
+            kind: LetterKind::Spans,
             offset: part.next_offset - 1,
             time,
             reason,

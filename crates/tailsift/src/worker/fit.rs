@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tailsift_otlp::split_to_size;
-use tailsift_sampler::{DeadLetter, Epoch, Export};
+use tailsift_sampler::{DeadLetter, Epoch, Export, LetterKind};
 use tracing::error;
 
 /// Cuts kept traces that are larger than a record may be into several records.
@@ -87,6 +87,7 @@ impl Fit {
         value: Option<Vec<u8>>,
     ) -> Option<DeadLetter> {
         self.keeps_dead_letters.then(|| DeadLetter {
+            kind: LetterKind::Spans,
             // Its spans may come from many records; this is the last that was read.
             offset: next_offset - 1,
             time: Some(export.time),

@@ -2,7 +2,7 @@
 
 use tailsift_kafka::{Partitioner, SourceRecord};
 use tailsift_otlp::{Scanner, json_to_protobuf};
-use tailsift_sampler::{DeadLetter, RecordAt, group_of};
+use tailsift_sampler::{DeadLetter, LetterKind, RecordAt, group_of};
 use tailsift_trace::{Batch, Millis, TraceId};
 use tracing::warn;
 
@@ -175,7 +175,7 @@ impl RecordReader {
                         batch.malformed
                     );
                     self.warn(at, &reason, "a record has malformed spans");
-                    if let Some(letter) = self.letter(record, at, reason) {
+                    if let Some(letter) = self.letter(record, at, LetterKind::PartlyRead, reason) {
                         intake.handle_malformed(at.partition, letter);
                     }
                 }
@@ -205,16 +205,19 @@ impl RecordReader {
         intake: &mut impl Intake,
     ) {
         self.warn(at, &reason, "a record cannot be read");
-        intake.handle_poison(at, kind, self.letter(record, at, reason));
+        let letter = self.letter(record, at, LetterKind::Record, reason);
+        intake.handle_poison(at, kind, letter);
     }
 
     fn letter(
         &self,
         record: &impl InputRecord,
         at: &RecordAt<'_>,
+        kind: LetterKind,
         reason: String,
     ) -> Option<DeadLetter> {
         self.keeps_dead_letters.then(|| DeadLetter {
+            kind,
             offset: at.offset,
             time: at.time,
             reason,

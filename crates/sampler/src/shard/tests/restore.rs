@@ -182,6 +182,7 @@ fn limits_act_once_the_replay_is_over() {
 #[test]
 fn letters_of_replayed_records_are_not_written_again() {
     let letter = |offset| DeadLetter {
+        kind: crate::LetterKind::Record,
         offset,
         time: None,
         reason: String::new(),
