@@ -74,6 +74,8 @@ pub struct Input {
     pub topics: Vec<String>,
     /// How its records are written.
     pub encoding: Encoding,
+    /// Whether texts of Zipkin's tags become the numbers and booleans they look like.
+    pub parse_string_tags: bool,
     /// What decides a record's partition.
     pub keyed_by: KeyedBy,
     /// Where a new group begins.
@@ -89,6 +91,22 @@ pub enum Encoding {
     OtlpProto,
     /// ExportTraceServiceRequest, JSON.
     OtlpJson,
+    /// One Jaeger span with its process, protobuf.
+    JaegerProto,
+    /// An array of Zipkin v2 spans, JSON.
+    ZipkinJson,
+}
+
+impl Encoding {
+    /// Its name in the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OtlpProto => "otlp_proto",
+            Self::OtlpJson => "otlp_json",
+            Self::JaegerProto => "jaeger_proto",
+            Self::ZipkinJson => "zipkin_json",
+        }
+    }
 }
 
 /// What decides a record's partition.

@@ -49,9 +49,11 @@ pub(crate) static DELIVERY: [Choice; 2] = [
     ),
     choice("at_least_once", "no transactions: after a crash kept spans may be repeated"),
 ];
-pub(crate) static ENCODING: [Choice; 2] = [
+pub(crate) static ENCODING: [Choice; 4] = [
     choice("otlp_proto", "ExportTraceServiceRequest, protobuf"),
     choice("otlp_json", "ExportTraceServiceRequest, JSON"),
+    choice("jaeger_proto", "one Jaeger span with its process, protobuf"),
+    choice("zipkin_json", "an array of Zipkin v2 spans, JSON"),
 ];
 pub(crate) static KEYED_BY: [Choice; 2] = [
     choice("trace_id", "all records of a trace are on one partition"),

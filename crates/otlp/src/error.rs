@@ -56,20 +56,80 @@ pub enum Fault {
     TooLarge(usize),
 }
 
-/// A text that is no OTLP/JSON trace request.
+/// A text that is not of the format that it should have.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum JsonError {
     /// The text is no JSON, or nests deeper than 128 levels.
-    #[error("not JSON: {0}")]
-    Syntax(String),
-    /// The JSON is no OTLP.
-    #[error("not OTLP/JSON: {path}: expected {expected}, got {got}")]
+    #[error("not {format}: {error}")]
+    Syntax {
+        /// `OTLP/JSON` or `Zipkin JSON`.
+        format: &'static str,
+        /// What breaks the syntax, and where.
+        error: String,
+    },
+    /// The JSON is of another shape.
+    #[error("not {format}: {path}: expected {expected}, got {got}")]
     Shape {
+        /// `OTLP/JSON` or `Zipkin JSON`.
+        format: &'static str,
         /// Where, as in `resourceSpans[0].scopeSpans[1].spans[7].traceId`.
         path: String,
         /// What would do.
         expected: &'static str,
         /// What is there, cut short.
         got: String,
+    },
+}
+
+/// Bytes that are no Jaeger span, and the first place where that shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "not a Jaeger span: byte {offset}: {what}; check that the producer writes jaeger_proto, one \
+     model.Span a record"
+)]
+pub struct JaegerError {
+    /// Bytes from the start of the payload.
+    pub offset: usize,
+    /// What was found there.
+    pub what: JaegerFault,
+}
+
+impl From<ScanError> for JaegerError {
+    fn from(ScanError { offset, what }: ScanError) -> Self {
+        Self { offset, what: JaegerFault::Wire(what) }
+    }
+}
+
+/// A breach of the protobuf encoding, or a value that Jaeger's model does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum JaegerFault {
+    /// The bytes are no protobuf, or a field has another type.
+    #[error(transparent)]
+    Wire(Fault),
+    /// A trace ID of another length.
+    #[error("expected a trace ID of 8 or 16 bytes, got {0}")]
+    TraceId(usize),
+    /// A span ID of another length.
+    #[error("expected a span ID of 8 bytes, got {0}")]
+    SpanId(usize),
+    /// A time that protobuf's `Timestamp` does not allow.
+    #[error(
+        "expected a time of the years 1 to 9999 with 0 to 999999999 ns, got {seconds} s and {nanos} ns"
+    )]
+    Time {
+        /// Its whole seconds since the Unix epoch.
+        seconds: i64,
+        /// What it adds to them.
+        nanos: i32,
+    },
+    /// A duration that is none, or does not fit 64 bits of nanoseconds.
+    #[error(
+        "expected a duration of at most 292 years, seconds and ns of one sign, got {seconds} s and {nanos} ns"
+    )]
+    Duration {
+        /// Its whole seconds.
+        seconds: i64,
+        /// What it adds to them.
+        nanos: i32,
     },
 }

@@ -2,12 +2,12 @@
 
 use std::ops::RangeInclusive;
 
-const VARINT: u32 = 0;
-const FIXED64: u32 = 1;
-const DELIMITED: u32 = 2;
+pub(crate) const VARINT: u32 = 0;
+pub(crate) const FIXED64: u32 = 1;
+pub(crate) const DELIMITED: u32 = 2;
 const FIXED32: u32 = 5;
 
-const fn key(number: u32, wire_type: u32) -> u32 {
+pub(crate) const fn key(number: u32, wire_type: u32) -> u32 {
     number << 3 | wire_type
 }
 

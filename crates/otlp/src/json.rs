@@ -6,11 +6,13 @@
 
 mod message;
 mod node;
-mod writer;
 
 use crate::JsonError;
+use crate::writer::Writer;
 use message::write_request;
-use node::Node;
+pub(crate) use node::Node;
+
+const FORMAT: &str = "OTLP/JSON";
 
 /// Turns an OTLP/JSON trace request (or `TracesData`, which looks the same) into protobuf.
 ///
@@ -22,11 +24,16 @@ use node::Node;
 /// If the text is no JSON, nests deeper than 128 levels, or a known member has a value of another
 /// kind than OTLP gives it; the error names the member's path.
 pub fn json_to_protobuf(json: &[u8]) -> Result<Vec<u8>, JsonError> {
-    let value =
-        serde_json::from_slice(json).map_err(|error| JsonError::Syntax(error.to_string()))?;
-    let mut out = writer::Writer::default();
-    write_request(Node::root(&value), &mut out)?;
+    let value = parse(json, FORMAT)?;
+    let mut out = Writer::default();
+    write_request(Node::root(&value, FORMAT), &mut out)?;
     Ok(out.into_bytes())
+}
+
+/// The value of a text that should be of this format.
+pub(crate) fn parse(json: &[u8], format: &'static str) -> Result<serde_json::Value, JsonError> {
+    serde_json::from_slice(json)
+        .map_err(|error| JsonError::Syntax { format, error: error.to_string() })
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 //! The span path never decodes a message. A [`Scanner`] walks a record's bytes once and yields a
 //! [`Batch`](tailsift_trace::Batch): spans as borrowed views, and per trace the byte runs that
 //! make a request of its own. A trace that has to be published in records of a bounded size goes
-//! through [`split_to_size`]; OTLP/JSON becomes protobuf in [`json_to_protobuf`]; what people look
-//! at is read by [`read_spans`], which copies and may be slow.
+//! through [`split_to_size`]; other formats become OTLP in protobuf on entry, in [`json_to_protobuf`],
+//! [`jaeger_to_protobuf`] and [`zipkin_to_protobuf`]; what people look at is read by [`read_spans`], which copies and may be slow.
 //!
 //! ```
 //! use tailsift_otlp::{Scanner, json_to_protobuf};
@@ -29,16 +29,22 @@
 
 mod assemble;
 mod attribute;
+mod convert;
 mod detail;
 mod error;
 mod fields;
+mod jaeger;
 mod json;
 mod scan;
 mod split;
 mod wire;
+mod writer;
+mod zipkin;
 
 pub use assemble::{Oversize, SplitRecords, split_to_size};
 pub use detail::{DetailedEvent, DetailedSpan, read_spans};
-pub use error::{Fault, JsonError, ScanError};
+pub use error::{Fault, JaegerError, JaegerFault, JsonError, ScanError};
+pub use jaeger::jaeger_to_protobuf;
 pub use json::json_to_protobuf;
 pub use scan::Scanner;
+pub use zipkin::{TagValues, zipkin_to_protobuf};

@@ -16,7 +16,7 @@ use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 use tailsift_kafka::SinkStats;
-use tailsift_otlp::{Fault, JsonError, ScanError};
+use tailsift_otlp::{Fault, JaegerError, JaegerFault, JsonError, ScanError};
 use tailsift_policy::CloseReason;
 use tailsift_sampler::{Gauges, RekeyStats, Stats};
 use tailsift_trace::Millis;
@@ -346,7 +346,13 @@ impl PoisonReason {
 
 impl From<&ScanError> for PoisonReason {
     fn from(error: &ScanError) -> Self {
-        Self(match error.what {
+        Self::from(error.what)
+    }
+}
+
+impl From<Fault> for PoisonReason {
+    fn from(fault: Fault) -> Self {
+        Self(match fault {
             Fault::Truncated { .. } => "truncated",
             Fault::Varint => "varint",
             Fault::Key(_) => "field_key",
@@ -359,10 +365,20 @@ impl From<&ScanError> for PoisonReason {
     }
 }
 
+impl From<&JaegerError> for PoisonReason {
+    fn from(error: &JaegerError) -> Self {
+        match error.what {
+            JaegerFault::Wire(fault) => Self::from(fault),
+            JaegerFault::TraceId(_) | JaegerFault::SpanId(_) => Self("id_length"),
+            JaegerFault::Time { .. } | JaegerFault::Duration { .. } => Self("time"),
+        }
+    }
+}
+
 impl From<&JsonError> for PoisonReason {
     fn from(error: &JsonError) -> Self {
         Self(match error {
-            JsonError::Syntax(_) => "json_syntax",
+            JsonError::Syntax { .. } => "json_syntax",
             JsonError::Shape { .. } => "json_shape",
         })
     }

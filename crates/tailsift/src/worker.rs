@@ -20,7 +20,7 @@ use crate::app::board::Board;
 use crate::shutdown::Stop;
 pub(crate) use core::{Clocks, Handover, SharedCore, WorkerCore};
 pub(crate) use fit::Fit;
-pub(crate) use intake::{InputRecord, Intake, RecordReader, Target};
+pub(crate) use intake::{Format, InputRecord, Intake, RecordReader, Target};
 pub(crate) use restoring::Restoring;
 
 /// Records handled before the worker tends to its epochs.

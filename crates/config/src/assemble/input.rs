@@ -20,10 +20,20 @@ fn keyed_by(view: &View<'_>) -> Option<KeyedBy> {
 
 pub(super) fn input(root: &View<'_>, check: &mut Check) -> Option<Input> {
     let view = root.section("input")?;
-    let encodings = [Encoding::OtlpProto, Encoding::OtlpJson];
+    let encoding = view.choice(
+        "encoding",
+        &ENCODING,
+        [Encoding::OtlpProto, Encoding::OtlpJson, Encoding::JaegerProto, Encoding::ZipkinJson],
+    )?;
+    let parse_string_tags = view.boolean("parse_string_tags")?;
+    if parse_string_tags && encoding != Encoding::ZipkinJson {
+        let message = "belongs to `encoding: zipkin_json`, whose tags are all texts".to_owned();
+        check.error(view.place("parse_string_tags"), "input.parse_string_tags", message);
+    }
     Some(Input {
         topics: topics(&view, check)?,
-        encoding: view.choice("encoding", &ENCODING, encodings)?,
+        encoding,
+        parse_string_tags,
         keyed_by: keyed_by(&view)?,
         start: view.choice("start", &START, [Start::Earliest, Start::Latest])?,
         idle_grace: view.duration("idle_grace")?,

@@ -19,16 +19,16 @@ pub(super) static INPUT: Section = Section {
             "encoding",
             Type::Choice {
                 here: &ENCODING,
-                later: &[
-                    "jaeger_proto",
-                    "zipkin_json",
-                    "jaeger_json",
-                    "zipkin_proto",
-                    "zipkin_thrift",
-                ],
+                later: &["jaeger_json", "zipkin_proto", "zipkin_thrift"],
             },
             Default("otlp_proto"),
-            "How its records are written",
+            "How its records are written; all but otlp_proto are converted, and the last two do not hold all that OTLP does (docs/formats.md)",
+        ),
+        key(
+            "parse_string_tags",
+            Type::Boolean,
+            Default("false"),
+            "Whether the values of Zipkin's tags, all of which are texts, become the numbers and booleans they look like; policies that compare numbers need it",
         ),
         key(
             "keyed_by",

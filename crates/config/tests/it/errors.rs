@@ -172,7 +172,7 @@ fn unknown_keys() {
             window: {decisionWait: 10s}
                 line 3: window.decisionWait: unknown key: did you mean decision_wait? known here: decision_wait, decision_wait_after_root_received, completion, memory_limit, spans_per_trace_limit, bytes_per_trace_limit
             input: {group: x}
-                line 3: input.group: unknown key: did you mean group at the top level? known here: topic, topics, encoding, keyed_by, start, idle_grace
+                line 3: input.group: unknown key: did you mean group at the top level? known here: topic, topics, encoding, parse_string_tags, keyed_by, start, idle_grace
             output: {max_mesage_bytes: 1MB}
                 line 3: output.max_mesage_bytes: unknown key: did you mean max_message_bytes? known here: topic, max_message_bytes, buffer_limit, compression, partitioner, kafka
             "a b\n": x
@@ -446,6 +446,7 @@ fn another_cluster_has_no_transactions_in_common() {
 #[test]
 fn inputs_that_cannot_be() {
     let cases = [
+        "input: {parse_string_tags: true}",
         "input: {topics: [a, b]}",
         "input: {topics: [a], topic: b}",
         "input: {topics: [a, a, \"^a(\", \"b c\"], keyed_by: none}",
@@ -457,25 +458,27 @@ fn inputs_that_cannot_be() {
     check_keys(
         &cases,
         &expect![[r#"
-        input: {topics: [a, b]}
-            line 3: input.topics: more than one topic needs `keyed_by: none`: parts of one trace may be in each
-        input: {topics: [a], topic: b}
-            line 3: input.topics: takes the place of input.topic: give one of the two
-        input: {topics: [a, a, "^a(", "b c"], keyed_by: none}
-            line 3: input.topics: "^a(" is no regular expression: unclosed group
-            line 3: input.topics: "b c" is no topic: expected 1 to 249 of the characters a-z A-Z 0-9 . _ -, or a regular expression that begins with ^
-            line 3: input.topics: has "a" twice
-        input: {topics: ["^otlp_.*"], keyed_by: none}
-            line 3: input.topics: "^otlp_.*" must not take in output.topic, "otlp_spans_kept"
-        input: {topics: []}
-            line 3: input.topics: expected a list of at least 1, got 0
-        input: {keyed_by: none, topic: tailsift.repartition}
-            line 3: input.topic: must differ from the default of repartition.topic, got tailsift.repartition
-        input: {keyed_by: none}
-        repartition: {max_skew: 30s, flush: 1ms}
-            line 4: repartition.flush: expected a duration between 50ms and 10s, got 1ms
-            line 4: repartition.max_skew: must be below window.decision_wait (30s, the default), got 30s
-    "#]],
+            input: {parse_string_tags: true}
+                line 3: input.parse_string_tags: belongs to `encoding: zipkin_json`, whose tags are all texts
+            input: {topics: [a, b]}
+                line 3: input.topics: more than one topic needs `keyed_by: none`: parts of one trace may be in each
+            input: {topics: [a], topic: b}
+                line 3: input.topics: takes the place of input.topic: give one of the two
+            input: {topics: [a, a, "^a(", "b c"], keyed_by: none}
+                line 3: input.topics: "^a(" is no regular expression: unclosed group
+                line 3: input.topics: "b c" is no topic: expected 1 to 249 of the characters a-z A-Z 0-9 . _ -, or a regular expression that begins with ^
+                line 3: input.topics: has "a" twice
+            input: {topics: ["^otlp_.*"], keyed_by: none}
+                line 3: input.topics: "^otlp_.*" must not take in output.topic, "otlp_spans_kept"
+            input: {topics: []}
+                line 3: input.topics: expected a list of at least 1, got 0
+            input: {keyed_by: none, topic: tailsift.repartition}
+                line 3: input.topic: must differ from the default of repartition.topic, got tailsift.repartition
+            input: {keyed_by: none}
+            repartition: {max_skew: 30s, flush: 1ms}
+                line 4: repartition.flush: expected a duration between 50ms and 10s, got 1ms
+                line 4: repartition.max_skew: must be below window.decision_wait (30s, the default), got 30s
+        "#]],
     );
 }
 
@@ -486,8 +489,8 @@ fn what_later_versions_have() {
         "window: {compression: lz4}",
         "window: {completion: structural, settle: 1s}",
         "redaction: [{action: mask, keys: [user.email]}]",
-        "input: {encoding: jaeger_proto}",
-        "input: {encoding: zipkin_json}",
+        "input: {encoding: jaeger_json}",
+        "input: {encoding: zipkin_thrift}",
         "derive: {model_version: {pattern: {from: url.path, regex: \"/v([0-9]+)/\"}}}",
         "derive: {model: {attributes: [a]}, preprocessing_version: {}}",
         "derive: {confidense: {attributes: [a]}, tenant: {}}",
@@ -505,10 +508,10 @@ fn what_later_versions_have() {
                 line 3: window.settle: is not supported by this version: it belongs to `completion: structural`, and there is `completion: wait`
             redaction: [{action: mask, keys: [user.email]}]
                 line 3: redaction: is not supported by this version: remove the list; a Collector behind the output topic can redact
-            input: {encoding: jaeger_proto}
-                line 3: input.encoding: jaeger_proto is not supported by this version: use otlp_proto or otlp_json
-            input: {encoding: zipkin_json}
-                line 3: input.encoding: zipkin_json is not supported by this version: use otlp_proto or otlp_json
+            input: {encoding: jaeger_json}
+                line 3: input.encoding: jaeger_json is not supported by this version: use otlp_proto, otlp_json, jaeger_proto or zipkin_json
+            input: {encoding: zipkin_thrift}
+                line 3: input.encoding: zipkin_thrift is not supported by this version: use otlp_proto, otlp_json, jaeger_proto or zipkin_json
             derive: {model_version: {pattern: {from: url.path, regex: "/v([0-9]+)/"}}}
                 line 3: derive.model_version.pattern: is not supported by this version: list attributes that hold the value itself
             derive: {model: {attributes: [a]}, preprocessing_version: {}}

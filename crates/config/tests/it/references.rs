@@ -187,7 +187,7 @@ fn values_are_never_shown() {
         line 10: delivery: expected exactly_once or at_least_once, got (from ${env:CANARY})
            10 | delivery: ${env:CANARY}
         line 11: epoch: expected a duration with a unit (ms, s, m, h) such as 30s, got (from ${file:secret})
-        line 12: input: expected a mapping with the keys topic, topics, encoding, keyed_by, start, idle_grace, got (from ${env:CANARY})
+        line 12: input: expected a mapping with the keys topic, topics, encoding, parse_string_tags, keyed_by, start, idle_grace, got (from ${env:CANARY})
            12 | input: ${env:CANARY}
         line 13: output.max_message_bytes: expected a size with a unit (B, KB, MB, GB, KiB, MiB, GiB) such as 64MiB, got (from ${env:CANARY})
            13 | output: {topic: '${env:CANARY}', max_message_bytes: '${env:CANARY}'}

@@ -13,7 +13,7 @@ fn defaults() {
     let Config { kafka, input, output, decisions, window, http, .. } = &loaded(BASE);
     expect![[r#"
         Kafka { bootstrap_servers: "localhost:9092", properties: [] }
-        Input { topics: ["otlp_spans"], encoding: OtlpProto, keyed_by: TraceId, start: Earliest, idle_grace: 2s }
+        Input { topics: ["otlp_spans"], encoding: OtlpProto, parse_string_tags: false, keyed_by: TraceId, start: Earliest, idle_grace: 2s }
         Output { topic: "otlp_spans_kept", max_message_bytes: 1000000, buffer_limit: 67108864, compression: Zstd, partitioner: Fnv1a, kafka: None }
         Decisions { topic: "tailsift.decisions", remember: 600s }
         Window { decision_wait: 30s, decision_wait_after_root_received: None, memory_limit: 1073741824, spans_per_trace_limit: 100000, bytes_per_trace_limit: 67108864 }
@@ -91,6 +91,16 @@ http: off
             ..Limits::default()
         }
     );
+}
+
+#[test]
+fn other_encodings() {
+    let input = |keys: &str| loaded(&format!("{BASE}input: {{{keys}}}\n")).input;
+    for name in ["otlp_proto", "otlp_json", "jaeger_proto", "zipkin_json"] {
+        let input = input(&format!("encoding: {name}"));
+        assert_eq!((input.encoding.name(), input.parse_string_tags), (name, false));
+    }
+    assert!(input("encoding: zipkin_json, parse_string_tags: true").parse_string_tags);
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! The messages of OTLP, member by member.
 
 use super::node::Node;
-use super::writer::Writer;
 use crate::JsonError;
 use crate::fields::{
     any_value, entity_ref, event, key_value, link, list, request, resource, resource_spans, scope,
     scope_spans, span, status,
 };
+use crate::writer::Writer;
 
 type Written = Result<(), JsonError>;
 

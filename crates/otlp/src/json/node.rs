@@ -1,6 +1,7 @@
 //! A JSON value that knows where it is, and the scalars of ProtoJSON.
 
-use std::fmt::{self, Write as _};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use base64::Engine;
 use base64::alphabet::{STANDARD, URL_SAFE};
@@ -14,7 +15,7 @@ const SHOWN_MAX: usize = 60;
 
 /// A value on its way from the root; the path is only written out for an error.
 #[derive(Clone, Copy)]
-pub(super) struct Node<'n> {
+pub(crate) struct Node<'n> {
     value: &'n Value,
     step: Step<'n>,
     parent: Option<&'n Node<'n>>,
@@ -22,29 +23,31 @@ pub(super) struct Node<'n> {
 
 #[derive(Clone, Copy)]
 enum Step<'n> {
-    Root,
+    /// The whole, and what it should be.
+    Root(&'static str),
     Member(&'n str),
     Item(usize),
 }
 
 impl<'n> Node<'n> {
-    pub(super) fn root(value: &'n Value) -> Self {
-        Self { value, step: Step::Root, parent: None }
+    /// The whole of a text that should be of this format.
+    pub(crate) fn root(value: &'n Value, format: &'static str) -> Self {
+        Self { value, step: Step::Root(format), parent: None }
     }
 
     /// Fails unless this is an object.
-    pub(super) fn expect_object(&self) -> Result<(), JsonError> {
+    pub(crate) fn expect_object(&self) -> Result<(), JsonError> {
         if self.value.is_object() { Ok(()) } else { Err(self.error("an object")) }
     }
 
     /// A member that is there and not null.
-    pub(super) fn member(&'n self, name: &'n str) -> Option<Node<'n>> {
+    pub(crate) fn member(&'n self, name: &'n str) -> Option<Node<'n>> {
         let value = self.value.get(name).filter(|value| !value.is_null())?;
         Some(Node { value, step: Step::Member(name), parent: Some(self) })
     }
 
     /// Calls `each` with a list's items.
-    pub(super) fn each(
+    pub(crate) fn each(
         &self,
         mut each: impl FnMut(Node<'_>) -> Result<(), JsonError>,
     ) -> Result<(), JsonError> {
@@ -55,16 +58,34 @@ impl<'n> Node<'n> {
         Ok(())
     }
 
-    pub(super) fn text(&self) -> Result<&'n str, JsonError> {
+    /// True for null.
+    pub(crate) fn is_null(&self) -> bool {
+        self.value.is_null()
+    }
+
+    /// An object's members, which are strings; those that are null are as good as absent.
+    pub(crate) fn texts(&self) -> Result<BTreeMap<&'n str, &'n str>, JsonError> {
+        let Value::Object(members) = self.value else { return Err(self.error("an object")) };
+        let mut texts = BTreeMap::new();
+        for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
+            let text = value.as_str().ok_or_else(|| {
+                Node { value, step: Step::Member(name), parent: Some(self) }.error("a string")
+            })?;
+            texts.insert(name.as_str(), text);
+        }
+        Ok(texts)
+    }
+
+    pub(crate) fn text(&self) -> Result<&'n str, JsonError> {
         self.value.as_str().ok_or_else(|| self.error("a string"))
     }
 
-    pub(super) fn bool(&self) -> Result<bool, JsonError> {
+    pub(crate) fn bool(&self) -> Result<bool, JsonError> {
         self.value.as_bool().ok_or_else(|| self.error("true or false"))
     }
 
     /// Hex digits of either case, as OTLP writes ids.
-    pub(super) fn hex(&self) -> Result<Vec<u8>, JsonError> {
+    pub(crate) fn hex(&self) -> Result<Vec<u8>, JsonError> {
         let decode = |text: &str| {
             let (pairs, rest) = text.as_bytes().as_chunks::<2>();
             let digit = |byte: u8| char::from(byte).to_digit(16);
@@ -76,7 +97,7 @@ impl<'n> Node<'n> {
     }
 
     /// Base64 in either alphabet, padded or not.
-    pub(super) fn base64(&self) -> Result<Vec<u8>, JsonError> {
+    pub(crate) fn base64(&self) -> Result<Vec<u8>, JsonError> {
         let config =
             GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
         let decode = |text: &str| {
@@ -86,26 +107,26 @@ impl<'n> Node<'n> {
         self.value.as_str().and_then(decode).ok_or_else(|| self.error("bytes in base64"))
     }
 
-    pub(super) fn u64(&self) -> Result<u64, JsonError> {
+    pub(crate) fn u64(&self) -> Result<u64, JsonError> {
         self.integer()
             .and_then(|integer| integer.try_into().ok())
             .ok_or_else(|| self.error("an integer from 0 to 2^64-1, as a number or a string"))
     }
 
-    pub(super) fn i64(&self) -> Result<i64, JsonError> {
+    pub(crate) fn i64(&self) -> Result<i64, JsonError> {
         self.integer()
             .and_then(|integer| integer.try_into().ok())
             .ok_or_else(|| self.error("an integer from -2^63 to 2^63-1, as a number or a string"))
     }
 
-    pub(super) fn u32(&self) -> Result<u32, JsonError> {
+    pub(crate) fn u32(&self) -> Result<u32, JsonError> {
         self.integer()
             .and_then(|integer| integer.try_into().ok())
             .ok_or_else(|| self.error("an integer from 0 to 2^32-1"))
     }
 
     /// An enum's number, given as it is or as one of `names` (in the order of their numbers).
-    pub(super) fn enumeration(
+    pub(crate) fn enumeration(
         &self,
         names: &[&str],
         expected: &'static str,
@@ -119,7 +140,7 @@ impl<'n> Node<'n> {
             .ok_or_else(|| self.error(expected))
     }
 
-    pub(super) fn double(&self) -> Result<f64, JsonError> {
+    pub(crate) fn double(&self) -> Result<f64, JsonError> {
         let parsed = match self.value {
             Value::Number(number) => number.as_f64(),
             Value::String(text) => match text.as_str() {
@@ -154,30 +175,31 @@ impl<'n> Node<'n> {
     }
 
     /// An error that says where this value is.
-    pub(super) fn error(&self, expected: &'static str) -> JsonError {
+    pub(crate) fn error(&self, expected: &'static str) -> JsonError {
         let mut got: String = self.value.to_string();
         if let Some((end, _)) = got.char_indices().nth(SHOWN_MAX) {
             got.truncate(end);
             got.push('…');
         }
         let mut path = String::new();
-        self.write_path(&mut path).expect("a string takes every character");
+        let format = self.write_path(&mut path);
         if path.is_empty() {
             path.push_str("the whole");
         }
-        JsonError::Shape { path, expected, got }
+        JsonError::Shape { format, path, expected, got }
     }
 
-    fn write_path(&self, path: &mut String) -> fmt::Result {
-        if let Some(parent) = self.parent {
-            parent.write_path(path)?;
-        }
-        match self.step {
-            Step::Root => Ok(()),
+    /// Writes where this value is, and says what the whole should be.
+    fn write_path(&self, path: &mut String) -> &'static str {
+        let format = self.parent.map_or("", |parent| parent.write_path(path));
+        let written = match self.step {
+            Step::Root(format) => return format,
             Step::Member(name) if path.is_empty() => path.write_str(name),
             Step::Member(name) => write!(path, ".{name}"),
             Step::Item(index) => write!(path, "[{index}]"),
-        }
+        };
+        written.expect("a string takes every character");
+        format
     }
 }
 

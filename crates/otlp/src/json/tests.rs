@@ -216,7 +216,7 @@ fn an_error_names_the_path() {
         .map(|json| json_to_protobuf(json.as_bytes()).unwrap_err().to_string() + "\n")
         .concat();
     expect![[r#"
-        not JSON: EOF while parsing a value at line 1 column 0
+        not OTLP/JSON: EOF while parsing a value at line 1 column 0
         not OTLP/JSON: the whole: expected an object, got []
         not OTLP/JSON: resourceSpans: expected an array, got {}
         not OTLP/JSON: resourceSpans[0]: expected an object, got 1
@@ -246,5 +246,5 @@ fn nesting_is_bounded() {
     };
     assert!(json_to_protobuf(nested(30).as_bytes()).is_ok());
     let error = json_to_protobuf(nested(60).as_bytes()).unwrap_err();
-    assert!(matches!(error, JsonError::Syntax(_)), "{error}");
+    assert!(matches!(error, JsonError::Syntax { .. }), "{error}");
 }

@@ -1,5 +1,6 @@
 //! The scan and the split against prost, on generated, broken and recorded bytes.
 
+mod converted;
 mod corpus;
 mod detail;
 mod encode;

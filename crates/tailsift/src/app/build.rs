@@ -9,7 +9,7 @@ use tailsift_kafka::{
     ClientSettings, PolicyNames, RestoreSettings, Restorer, SharedPolicyNames, Sink, SinkSettings,
     Source, SourceSettings, Topics, scope_of,
 };
-use tailsift_otlp::Scanner;
+use tailsift_otlp::{Scanner, TagValues};
 use tailsift_policy::PolicySet;
 use tailsift_sampler::Shard;
 
@@ -19,7 +19,7 @@ use crate::live::LiveView;
 use crate::metrics::WorkerMetrics;
 use crate::shutdown::Stop;
 use crate::worker::{
-    Clocks, Fit, Handover, RecordReader, Restoring, SharedCore, Worker, WorkerCore,
+    Clocks, Fit, Format, Handover, RecordReader, Restoring, SharedCore, Worker, WorkerCore,
 };
 
 /// How many workers a configuration asks for.
@@ -47,11 +47,16 @@ fn cluster(kafka: &Kafka) -> ClientSettings {
     }
 }
 
-/// True if input records are JSON.
-pub(super) fn is_json(config: &Config) -> bool {
+/// How input records are read.
+pub(super) fn format(config: &Config) -> Format {
     match config.input.encoding {
-        Encoding::OtlpProto => false,
-        Encoding::OtlpJson => true,
+        Encoding::OtlpProto => Format::OtlpProto,
+        Encoding::OtlpJson => Format::OtlpJson,
+        Encoding::JaegerProto => Format::JaegerProto,
+        Encoding::ZipkinJson if config.input.parse_string_tags => {
+            Format::ZipkinJson(TagValues::Parsed)
+        }
+        Encoding::ZipkinJson => Format::ZipkinJson(TagValues::Texts),
     }
 }
 
@@ -142,11 +147,14 @@ impl<'a> Parts<'a> {
             .with_context(|| format!("worker {number}"))?;
         let scanner = Scanner::new(self.policies.interest().clone());
         // The re-key stage writes protobuf, whatever it reads.
-        let is_json = config.repartition.is_none() && is_json(config);
+        let format = match config.repartition {
+            Some(_) => Format::OtlpProto,
+            None => format(config),
+        };
         Ok(Worker {
             source,
             core,
-            reader: RecordReader::new(scanner, is_json, config.dead_letters.is_some()),
+            reader: RecordReader::new(scanner, format, config.dead_letters.is_some()),
             board: Arc::clone(&self.board),
             stop: Arc::clone(&self.stop),
             paused: false,

@@ -12,7 +12,7 @@ use tailsift_otlp::Scanner;
 use tailsift_sampler::{RekeyLimits, Rekeyer};
 use tailsift_trace::{Interest, Millis};
 
-use super::build::{client_settings, delivery, is_json, partitioner, start};
+use super::build::{client_settings, delivery, format, partitioner, start};
 use super::topics::Repartitioned;
 use crate::admin::Health;
 use crate::metrics::RekeyMetrics;
@@ -96,7 +96,7 @@ impl<'a> Stage<'a> {
         let source = Source::join(settings, Box::new(RekeyHandover(core.clone())))
             .with_context(|| format!("re-key worker {number}"))?;
         let scanner = Scanner::new(Interest::default());
-        let reader = RecordReader::new(scanner, is_json(config), config.dead_letters.is_some())
+        let reader = RecordReader::new(scanner, format(config), config.dead_letters.is_some())
             .with_target(Target::new(partitioner(config), self.target.partitions));
         Ok(RekeyWorker {
             source,

@@ -31,7 +31,7 @@ fn summary(config: &Config) -> Vec<(&'static str, String)> {
     vec![
         ("kafka", config.kafka.bootstrap_servers.clone()),
         ("group", config.group.clone()),
-        ("input", format!("{} ({:?})", config.input.topics.join(", "), config.input.encoding)),
+        ("input", format!("{} ({})", config.input.topics.join(", "), config.input.encoding.name())),
         ("output", config.output.topic.clone()),
         ("dead letters", letters.to_owned()),
         ("delivery", format!("{:?}, an epoch every {:?}", config.delivery, config.epoch)),

@@ -152,7 +152,8 @@ fn policies() -> Vec<String> {
 fn publish_everything() {
     let mut worker = WorkerMetrics::new(3, &policies());
     worker.publish(&distinct_stats(), &distinct_gauges(), &distinct_sink());
-    worker.poison_record(PoisonReason::from(&JsonError::Syntax(String::new())));
+    let broken = JsonError::Syntax { format: "OTLP/JSON", error: String::new() };
+    worker.poison_record(PoisonReason::from(&broken));
     worker.epoch_committed(Duration::from_millis(20));
     worker.epoch_discarded();
     let (pending, refused, records_missing) = (1501, 1503, 1504);

@@ -1,7 +1,10 @@
 //! From a record in the client's buffer to what the core takes.
 
+use std::borrow::Cow;
+use std::fmt::Display;
+
 use tailsift_kafka::{Partitioner, SourceRecord};
-use tailsift_otlp::{Scanner, json_to_protobuf};
+use tailsift_otlp::{Scanner, TagValues, jaeger_to_protobuf, json_to_protobuf, zipkin_to_protobuf};
 use tailsift_sampler::{DeadLetter, LetterKind, RecordAt, group_of};
 use tailsift_trace::{Batch, Millis, TraceId};
 use tracing::warn;
@@ -89,12 +92,45 @@ impl Target {
     }
 }
 
+/// How records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    OtlpProto,
+    OtlpJson,
+    JaegerProto,
+    ZipkinJson(TagValues),
+}
+
+impl Format {
+    /// Turns a value into OTLP protobuf, if it is not that already.
+    fn convert<'v>(self, value: &'v [u8]) -> Result<Cow<'v, [u8]>, (PoisonReason, String)> {
+        // Nothing is as good as no spans, whoever wrote it.
+        if value.is_empty() {
+            return Ok(Cow::Borrowed(value));
+        }
+        let converted = match self {
+            Self::OtlpProto => return Ok(Cow::Borrowed(value)),
+            Self::OtlpJson => json_to_protobuf(value).map_err(|error| why(&error)),
+            Self::JaegerProto => jaeger_to_protobuf(value).map_err(|error| why(&error)),
+            Self::ZipkinJson(tags) => zipkin_to_protobuf(value, tags).map_err(|error| why(&error)),
+        };
+        converted.map(Cow::Owned)
+    }
+}
+
+fn why<'e, E: Display>(error: &'e E) -> (PoisonReason, String)
+where
+    PoisonReason: From<&'e E>,
+{
+    (PoisonReason::from(error), error.to_string())
+}
+
 /// Turns records into what a shard or a re-key stage takes.
 pub(crate) struct RecordReader {
     scanner: Scanner,
     /// Where traces are to go, if that is what records are read for.
     target: Option<Target>,
-    is_json: bool,
+    format: Format,
     keeps_dead_letters: bool,
     headers: Vec<u8>,
     wall_now: Millis,
@@ -103,11 +139,11 @@ pub(crate) struct RecordReader {
 }
 
 impl RecordReader {
-    pub(crate) fn new(scanner: Scanner, is_json: bool, keeps_dead_letters: bool) -> Self {
+    pub(crate) fn new(scanner: Scanner, format: Format, keeps_dead_letters: bool) -> Self {
         Self {
             scanner,
             target: None,
-            is_json,
+            format,
             keeps_dead_letters,
             headers: Vec::new(),
             wall_now: wall_now(),
@@ -144,13 +180,10 @@ impl RecordReader {
                 let reason = "expected a value, got none: a tombstone holds no span".to_owned();
                 self.poison(record, &at, PoisonReason::NO_VALUE, reason, intake);
             }
-            Some(json) if self.is_json && !json.is_empty() => match json_to_protobuf(json) {
+            Some(value) => match self.format.convert(value) {
                 Ok(protobuf) => self.scan(record, &at, &protobuf, intake),
-                Err(error) => {
-                    self.poison(record, &at, PoisonReason::from(&error), error.to_string(), intake);
-                }
+                Err((kind, reason)) => self.poison(record, &at, kind, reason, intake),
             },
-            Some(protobuf) => self.scan(record, &at, protobuf, intake),
         }
         self.headers = headers;
     }
@@ -182,7 +215,8 @@ impl RecordReader {
                 self.scanner.recycle(batch);
             }
             Err(error) => {
-                self.poison(record, at, PoisonReason::from(&error), error.to_string(), intake)
+                let (kind, reason) = why(&error);
+                self.poison(record, at, kind, reason, intake);
             }
         }
     }
