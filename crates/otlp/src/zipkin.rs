@@ -70,15 +70,15 @@ fn add_span(node: Node<'_>, values: TagValues, request: &mut Request) -> Result<
         span.attributes.push(key.as_bytes(), tag_value(text, values));
     }
     if let Some(local) = &local {
-        add_address(local, ["net.host.ip", "net.host.port"], &mut span.attributes)?;
+        add_address(local, ["network.local.address", "net.host.port"], &mut span.attributes)?;
     }
     let remote = node.member("remoteEndpoint");
     if let Some(remote) = &remote {
         let service = member_text(Some(remote), "serviceName")?;
         if !service.is_empty() {
-            span.attributes.push_text("peer.service", service.as_bytes());
+            span.attributes.push_text("service.peer.name", service.as_bytes());
         }
-        add_address(remote, ["net.peer.ip", "net.peer.port"], &mut span.attributes)?;
+        add_address(remote, ["network.peer.address", "net.peer.port"], &mut span.attributes)?;
     }
     read_times(&node, &mut span)?;
     span.attributes.settle();

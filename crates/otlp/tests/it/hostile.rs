@@ -5,7 +5,9 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
-use tailsift_otlp::{json_to_protobuf, read_spans, split_to_size};
+use tailsift_otlp::{
+    TagValues, jaeger_to_protobuf, json_to_protobuf, read_spans, split_to_size, zipkin_to_protobuf,
+};
 
 use crate::corpus;
 use crate::encode::encode_oddly;
@@ -18,16 +20,35 @@ proptest! {
     #[test]
     fn arbitrary_bytes(payload in vec(any::<u8>(), 0..200)) {
         assert_withstood(&payload);
+        assert_converts_in_proportion(&payload);
     }
 
     #[test]
     fn bytes_that_look_like_fields(payload in vec(field_like(), 0..30)) {
         assert_withstood(&payload.concat());
+        assert_converts_in_proportion(&payload.concat());
     }
 
     #[test]
     fn arbitrary_text_as_json(json in "[\\[\\]{}:,\"a-z0-9.eE+-]{0,60}") {
         let _ = json_to_protobuf(json.as_bytes());
+        assert_converts_in_proportion(json.as_bytes());
+    }
+
+    #[test]
+    fn arbitrary_tags_of_zipkin(texts in vec("[|{}\\[\\]\":a0-9.-]{0,30}", 4)) {
+        let tags = serde_json::json!({
+            "otlp.link.0": texts[0], &texts[1]: texts[2], "otel.status_code": texts[3],
+        });
+        let annotations = serde_json::json!([{"value": texts[0]}, {"value": texts[1]}]);
+        let endpoint = serde_json::json!({"serviceName": texts[1], "ipv4": texts[2]});
+        let spans = serde_json::json!([{
+            "traceId": "1", "tags": tags, "annotations": annotations, "localEndpoint": endpoint,
+        }]);
+        for values in [TagValues::Texts, TagValues::Parsed] {
+            let request = zipkin_to_protobuf(spans.to_string().as_bytes(), values);
+            assert!(ExportTraceServiceRequest::decode(&*request.expect("texts are allowed")).is_ok());
+        }
     }
 }
 
@@ -50,6 +71,47 @@ proptest! {
         damage.iter().for_each(|damage| damage.apply(&mut payload));
         assert_withstood(&payload);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn broken_recorded_spans_of_jaeger(place: prop::sample::Index, damage in vec(damage(), 1..4)) {
+        thread_local! {
+            static RECORDS: Vec<Vec<u8>> = corpus::values("jaeger_proto.bin");
+        }
+        let mut payload = RECORDS.with(|records| place.get(records).clone());
+        damage.iter().for_each(|damage| damage.apply(&mut payload));
+        assert_converts_in_proportion(&payload);
+    }
+}
+
+/// What a converter writes is bounded by what it reads, whatever that is.
+fn assert_converts_in_proportion(payload: &[u8]) {
+    let requests = [
+        jaeger_to_protobuf(payload).ok(),
+        zipkin_to_protobuf(payload, TagValues::Texts).ok(),
+        zipkin_to_protobuf(payload, TagValues::Parsed).ok(),
+    ];
+    for request in requests.into_iter().flatten() {
+        assert!(request.len() <= 64 + 16 * payload.len(), "{} of {}", request.len(), payload.len());
+        scanner().scan(&request).expect("what is converted can be scanned");
+    }
+}
+
+/// Many distinct tags, and one tag many times over, take no more than time in proportion.
+#[test]
+fn many_tags_are_no_trouble() {
+    let tags = |key: &dyn Fn(u32) -> u32| {
+        let tag = |number| [&[0x42, 6, 0x0a, 4][..], &key(number).to_le_bytes()].concat();
+        (0..200_000).flat_map(tag).collect::<Vec<_>>()
+    };
+    let started = std::time::Instant::now();
+    for payload in [tags(&|number| number), tags(&|_| 0)] {
+        assert_converts_in_proportion(&payload);
+    }
+    assert!(started.elapsed() < std::time::Duration::from_secs(10), "{:?}", started.elapsed());
 }
 
 /// The number of pieces, which is what could grow beyond the payload, stays in proportion to it.

@@ -4,7 +4,7 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use tailsift_otlp::{TagValues, zipkin_to_protobuf};
 
-use super::{Alone, Loss, as_text, assert_lost_no_more, attribute, rename, text, value_of};
+use super::{Alone, Loss, as_text, assert_lost_no_more, attribute, text, value_of};
 use crate::corpus;
 
 const LOSSES: &[Loss] = &[
@@ -93,13 +93,6 @@ const LOSSES: &[Loss] = &[
                 let number = as_text(value_of(pair)).parse().expect("ports are numbers");
                 *pair = attribute(&pair.key, Value::IntValue(number));
             }
-        },
-    },
-    Loss {
-        what: "`network.peer.address` and `network.local.address` become `net.peer.ip` and `net.host.ip`",
-        take: |alone, _| {
-            rename(&mut alone.span.attributes, "network.peer.address", "net.peer.ip");
-            rename(&mut alone.span.attributes, "network.local.address", "net.host.ip");
         },
     },
     Loss {
