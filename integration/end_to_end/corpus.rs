@@ -11,6 +11,7 @@ use tailsift_fixture::{
     sort_by_arrival, spans,
 };
 use tailsift_kafka::StoredRecord;
+use tailsift_otlp::{TagValues, jaeger_to_protobuf, zipkin_to_protobuf};
 use tailsift_trace::TraceId;
 
 use crate::policies::Policies;
@@ -25,6 +26,8 @@ pub(crate) const TESTS: &[IntegrationTest] = &[
     ("corpus::straight_from_sdks", || some_are_kept_and_some_are_not(FROM_SDKS)),
     ("corpus::headers_are_copied_where_they_agree", headers_are_copied_where_they_agree),
     ("corpus::json_is_judged_as_protobuf", json_is_judged_as_protobuf),
+    ("corpus::jaeger_is_judged_as_otlp", || judged_as_otlp(JAEGER, jaeger)),
+    ("corpus::zipkin_is_judged_as_otlp", || judged_as_otlp(ZIPKIN, zipkin)),
 ];
 
 /// A recording, and how to replay it.
@@ -57,6 +60,10 @@ const WITH_HEADERS: Recording = Recording { file: "otlp_proto_headers.bin", ..UN
 const ALL_WITH_HEADERS: Recording = Recording { policies: Policies::Everything, ..WITH_HEADERS };
 const JSON: Recording =
     Recording { file: "otlp_json_unkeyed.bin", encoding: "input.encoding=otlp_json", ..UNKEYED };
+const JAEGER: Recording =
+    Recording { file: "jaeger_proto.bin", encoding: "input.encoding=jaeger_proto", ..KEYED };
+const ZIPKIN: Recording =
+    Recording { file: "zipkin_json.bin", encoding: "input.encoding=zipkin_json", ..UNKEYED };
 
 /// What came of a replay.
 struct Replayed {
@@ -84,11 +91,18 @@ fn replayed(recording: Recording) -> anyhow::Result<Replayed> {
 }
 
 fn replay(recording: Recording) -> anyhow::Result<(Vec<Record>, Vec<StoredRecord>, String)> {
+    replay_with(recording, &[])
+}
+
+fn replay_with(
+    recording: Recording,
+    extra: &[&str],
+) -> anyhow::Result<(Vec<Record>, Vec<StoredRecord>, String)> {
     let Recording { file, partitions, wait, encoding, policies } = recording;
     let rig = Rig::new(Plan { partitions, decision_wait: wait, policies, ..Plan::default() })?;
     let records = recorded(file, partitions, rig.end_ms())?;
     rig.produce(&records)?;
-    let logged = rig.run_until_idle(&[&["--set", encoding]])?;
+    let logged = rig.run_until_idle(&[&["--set", encoding], extra])?;
     ensure!(rig.committed()? == rig.input_ends()?, "something was left undecided");
     Ok((records, rig.exports()?, logged.0))
 }
@@ -170,6 +184,57 @@ fn json_is_judged_as_protobuf() -> anyhow::Result<()> {
     let keys = exports.iter().map(|export| export.key.as_deref());
     ensure_exact(compare(&expected, keys.zip(values.iter().map(Vec::as_slice))), &log)?;
     ensure_headers_tell(&policies, &expected, &exports)
+}
+
+/// The recording holds the spans of one in OTLP: the same traces are kept, with the converted
+/// spans, all of them and none twice.
+fn judged_as_otlp(
+    recording: Recording,
+    convert: fn(&[u8]) -> anyhow::Result<Vec<u8>>,
+) -> anyhow::Result<()> {
+    let extra: &[&str] = match recording.file == ZIPKIN.file {
+        true => &["--set", "input.parse_string_tags=true"],
+        false => &[],
+    };
+    let (records, exports, log) = replay_with(recording, extra)?;
+    let values = records.iter().filter_map(|record| record.value.as_deref());
+    let converted: Vec<_> = values.map(convert).collect::<anyhow::Result<_>>()?;
+    let policies = recording.policies.reference();
+    let expected = reference(&policies, converted.iter().map(Vec::as_slice))?;
+    ensure_exact(compare(&expected, exports.iter().map(key_and_value)), &log)?;
+    ensure_headers_tell(&policies, &expected, &exports)?;
+    let otlp = recorded(KEYED_UNBATCHED.file, 1, 0)?;
+    let otlp = reference(&policies, otlp.iter().filter_map(|record| record.value.as_deref()))?;
+    let kept = |traces: &BTreeMap<TraceId, ReferenceTrace>| -> BTreeMap<_, _> {
+        traces.iter().map(|(id, trace)| (*id, trace.keep.clone())).collect()
+    };
+    let (expected, mut otlp) = (kept(&expected), kept(&otlp));
+    if recording.file == ZIPKIN.file {
+        lose_as_zipkin(&mut otlp)?;
+    }
+    ensure!(expected == otlp, "expected {otlp:?}, got {expected:?}");
+    ensure!(otlp.values().any(|keep| keep.is_empty()), "every trace was to be kept");
+    Ok(())
+}
+
+/// Names are in lower case, so none is that of the slow step, and the one confidence that was a
+/// text looks like a number.
+fn lose_as_zipkin(kept: &mut BTreeMap<TraceId, BTreeSet<String>>) -> anyhow::Result<()> {
+    for policies in kept.values_mut() {
+        policies.remove("slow-features");
+    }
+    let text_as_number: TraceId = "9a992b24163b71494ff04c7b83042edf".parse()?;
+    let policies = kept.get_mut(&text_as_number).context("the trace is not there")?;
+    ensure!(policies.insert("unsure".to_owned()), "its confidence was a number already");
+    Ok(())
+}
+
+fn jaeger(value: &[u8]) -> anyhow::Result<Vec<u8>> {
+    Ok(jaeger_to_protobuf(value)?)
+}
+
+fn zipkin(value: &[u8]) -> anyhow::Result<Vec<u8>> {
+    Ok(zipkin_to_protobuf(value, TagValues::Parsed)?)
 }
 
 fn encoded_anew(value: Option<&[u8]>) -> anyhow::Result<Vec<u8>> {

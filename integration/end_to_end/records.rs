@@ -19,6 +19,7 @@ pub(crate) const TESTS: &[IntegrationTest] = &[
     ("records::batches_keep_to_a_small_record_limit", batches_keep_to_a_small_limit),
     ("records::mixed_keys_are_told", mixed_keys_are_told),
     ("records::a_broken_json_record_is_poison", a_broken_json_record_is_poison),
+    ("records::what_is_not_of_the_format_is_poison", what_is_not_of_the_format_is_poison),
     ("records::a_large_trace_takes_several_records", a_large_trace_takes_several_records),
     ("records::a_span_that_fits_no_record_is_a_dead_letter", a_span_that_fits_no_record),
 ];
@@ -146,6 +147,22 @@ fn a_broken_json_record_is_poison() -> anyhow::Result<()> {
     let exports = rig.exports()?;
     let keys: Vec<_> = exports.iter().filter_map(|export| export.key.as_deref()).collect();
     ensure!(keys == [b"0123456789abcdef0123456789abcdef"], "{exports:?}");
+    Ok(())
+}
+
+/// The reason names the format that was expected.
+fn what_is_not_of_the_format_is_poison() -> anyhow::Result<()> {
+    for (encoding, format) in [("jaeger_proto", "a Jaeger span"), ("zipkin_json", "Zipkin JSON")] {
+        let rig = rig()?;
+        let records = [record("otlp", Some(request(vec![span(1, 1)])))];
+        rig.produce(&records)?;
+        rig.run_until_idle(&[&["--set", &format!("input.encoding={encoding}")]])?;
+        let letters = rig.read(&rig.dead_letters)?;
+        ensure!(letters.len() == 1, "{letters:?}");
+        ensure_is_letter_of(&letters[0], &records[0], 0, &rig)?;
+        let reason = header(&letters[0], "tailsift.reason").unwrap_or_default();
+        ensure!(reason.starts_with(&format!("not {format}: ")), "{reason}");
+    }
     Ok(())
 }
 

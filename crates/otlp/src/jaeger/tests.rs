@@ -141,7 +141,8 @@ fn the_rest_of_a_span() {
         lib 1 [0, 0, 0, 0, 0, 0, 0, 0, 56, 57, 97, 98, 99, 100, 101, 102]
         1000000005 1000000012 1
         predict a=b cache.miss
-    "#]].assert_eq(&shown);
+    "#]]
+    .assert_eq(&shown);
 }
 
 #[test]

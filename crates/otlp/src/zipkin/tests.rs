@@ -76,7 +76,8 @@ fn tags_are_texts_unless_asked_otherwise() {
         1000 1000
         []
         []
-    "#]].assert_eq(&shown(members, TagValues::Texts));
+    "#]]
+    .assert_eq(&shown(members, TagValues::Texts));
 }
 
 #[test]
@@ -88,7 +89,8 @@ fn a_span_without_a_time_says_so() {
         0 3000
         []
         []
-    "#]].assert_eq(&shown(r#""duration": 3"#, TagValues::Texts));
+    "#]]
+    .assert_eq(&shown(r#""duration": 3"#, TagValues::Texts));
 }
 
 #[test]
