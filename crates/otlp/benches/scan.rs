@@ -16,7 +16,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::Event;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message;
-use tailsift_otlp::Scanner;
+use tailsift_otlp::{Scanner, TagValues, jaeger_to_protobuf, json_to_protobuf, zipkin_to_protobuf};
 use tailsift_trace::Interest;
 
 #[global_allocator]
@@ -91,6 +91,34 @@ fn prost_decode(bencher: Bencher<'_, '_>, load: Load) {
             for payload in &records.payloads {
                 let request = ExportTraceServiceRequest::decode(black_box(&**payload));
                 black_box(request.expect("the load is OTLP"));
+            }
+        });
+}
+
+/// Formats that are converted before they are scanned; the same 907 spans each.
+#[derive(Debug, Clone, Copy)]
+enum Foreign {
+    OtlpJson,
+    JaegerProto,
+    ZipkinJson,
+}
+
+#[divan::bench(args = [Foreign::OtlpJson, Foreign::JaegerProto, Foreign::ZipkinJson])]
+fn convert(bencher: Bencher<'_, '_>, format: Foreign) {
+    let (file, convert): (_, fn(&[u8]) -> Option<Vec<u8>>) = match format {
+        Foreign::OtlpJson => ("otlp_json_unkeyed.bin", |value| json_to_protobuf(value).ok()),
+        Foreign::JaegerProto => ("jaeger_proto.bin", |value| jaeger_to_protobuf(value).ok()),
+        Foreign::ZipkinJson => {
+            ("zipkin_json.bin", |value| zipkin_to_protobuf(value, TagValues::Texts).ok())
+        }
+    };
+    let payloads = recorded(file);
+    bencher
+        .counter(ItemsCount::new(907usize))
+        .counter(BytesCount::new(payloads.iter().map(Vec::len).sum::<usize>()))
+        .bench_local(|| {
+            for payload in &payloads {
+                black_box(convert(black_box(payload)).expect("the corpus is of its format"));
             }
         });
 }
