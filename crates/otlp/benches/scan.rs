@@ -103,9 +103,11 @@ enum Foreign {
     ZipkinJson,
 }
 
+type Convert = fn(&[u8]) -> Option<Vec<u8>>;
+
 #[divan::bench(args = [Foreign::OtlpJson, Foreign::JaegerProto, Foreign::ZipkinJson])]
 fn convert(bencher: Bencher<'_, '_>, format: Foreign) {
-    let (file, convert): (_, fn(&[u8]) -> Option<Vec<u8>>) = match format {
+    let (file, convert): (_, Convert) = match format {
         Foreign::OtlpJson => ("otlp_json_unkeyed.bin", |value| json_to_protobuf(value).ok()),
         Foreign::JaegerProto => ("jaeger_proto.bin", |value| jaeger_to_protobuf(value).ok()),
         Foreign::ZipkinJson => {
