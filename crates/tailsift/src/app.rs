@@ -27,7 +27,7 @@ use crate::metrics;
 use crate::shutdown::{Stop, on_signals};
 use crate::worker::wall_now;
 use board::Board;
-pub(crate) use build::{client_settings, partitioner};
+pub(crate) use build::{client_settings, format_of, partitioner, window_format};
 
 /// How long stopping may take before it is given up.
 const STOP_BUDGET: Duration = Duration::from_secs(30);

@@ -49,7 +49,12 @@ fn cluster(kafka: &Kafka) -> ClientSettings {
 
 /// How input records are read.
 pub(super) fn format(config: &Config) -> Format {
-    match config.input.encoding {
+    format_of(config, config.input.encoding)
+}
+
+/// How records of some encoding are read.
+pub(crate) fn format_of(config: &Config, encoding: Encoding) -> Format {
+    match encoding {
         Encoding::OtlpProto => Format::OtlpProto,
         Encoding::OtlpJson => Format::OtlpJson,
         Encoding::JaegerProto => Format::JaegerProto,
@@ -57,6 +62,14 @@ pub(super) fn format(config: &Config) -> Format {
             Format::ZipkinJson(TagValues::Parsed)
         }
         Encoding::ZipkinJson => Format::ZipkinJson(TagValues::Texts),
+    }
+}
+
+/// How the processor reads: the re-key stage writes protobuf, whatever it reads.
+pub(crate) fn window_format(config: &Config) -> Format {
+    match config.repartition {
+        Some(_) => Format::OtlpProto,
+        None => format(config),
     }
 }
 
@@ -147,14 +160,14 @@ impl<'a> Parts<'a> {
             .with_context(|| format!("worker {number}"))?;
         let scanner = Scanner::new(self.policies.interest().clone());
         // The re-key stage writes protobuf, whatever it reads.
-        let format = match config.repartition {
-            Some(_) => Format::OtlpProto,
-            None => format(config),
-        };
         Ok(Worker {
             source,
             core,
-            reader: RecordReader::new(scanner, format, config.dead_letters.is_some()),
+            reader: RecordReader::new(
+                scanner,
+                window_format(config),
+                config.dead_letters.is_some(),
+            ),
             board: Arc::clone(&self.board),
             stop: Arc::clone(&self.stop),
             paused: false,

@@ -8,11 +8,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tailsift_config::{Config, Encoding, KeyedBy};
 use tailsift_kafka::{Admin, Isolation, Partitioner, ReadRange, Reader};
-use tailsift_otlp::{Scanner, json_to_protobuf};
+use tailsift_otlp::Scanner;
 use tailsift_trace::{Interest, TraceId};
 
-use crate::app::client_settings;
 use crate::app::topics::input_topics;
+use crate::app::{client_settings, format_of};
+use crate::worker::Format;
 
 /// So many of a partition's newest records are looked at, fewer where there are many partitions.
 const NEWEST: i64 = 100;
@@ -22,6 +23,12 @@ const PARTITIONERS: [(&str, Partitioner); 2] = [
     ("fnv1a, as the Collector's Kafka exporter and Sarama", Partitioner::Fnv1a),
     ("murmur2, as Java clients", Partitioner::Murmur2),
 ];
+
+/// Every encoding, and how it is read.
+type Formats = [(Encoding, Format); ENCODINGS.len()];
+
+const ENCODINGS: [Encoding; 4] =
+    [Encoding::OtlpProto, Encoding::OtlpJson, Encoding::JaegerProto, Encoding::ZipkinJson];
 
 /// Tells what is in each input topic; true if the configuration fits.
 pub(super) fn look(config: &Config, out: &mut impl Write) -> anyhow::Result<bool> {
@@ -57,7 +64,8 @@ fn take(config: &Config, topic: &str) -> anyhow::Result<Sample> {
             end: Some(end.offset),
         })
         .collect();
-    let mut sample = Sample::new(partitions, config.input.encoding);
+    let formats = ENCODINGS.map(|encoding| (encoding, format_of(config, encoding)));
+    let mut sample = Sample::new(partitions, config.input.encoding, formats);
     let mut scanner = Scanner::new(Interest::default());
     let mut reader = Reader::open_ranges(&settings, topic, Isolation::Committed, &ranges)?;
     reader.for_each(PATIENCE, |record| {
@@ -72,6 +80,7 @@ fn take(config: &Config, topic: &str) -> anyhow::Result<Sample> {
 struct Sample {
     partitions: i32,
     encoding: Encoding,
+    formats: Formats,
     records: usize,
     unkeyed: usize,
     /// Keys that are the trace ID of all spans of their record: as 32 digits, as 16 bytes.
@@ -83,7 +92,7 @@ struct Sample {
     several_traces: usize,
     spans: usize,
     unreadable: usize,
-    /// Where and why the first could not be read, and whether the other encoding could.
+    /// Where and why the first could not be read, and as what it could.
     first_unreadable: Option<String>,
     traces: HashMap<TraceId, BTreeSet<i32>>,
     /// By partitioner: records with a key that lie where it puts them.
@@ -98,10 +107,11 @@ struct Finding {
 }
 
 impl Sample {
-    fn new(partitions: i32, encoding: Encoding) -> Self {
+    fn new(partitions: i32, encoding: Encoding, formats: Formats) -> Self {
         Self {
             partitions,
             encoding,
+            formats,
             records: 0,
             unkeyed: 0,
             hex: 0,
@@ -125,23 +135,21 @@ impl Sample {
         scanner: &mut Scanner,
     ) {
         self.records += 1;
-        let traces = match read(self.encoding, value, scanner) {
+        let format = self.formats.iter().find(|(encoding, _)| *encoding == self.encoding);
+        let format = format.map_or(Format::OtlpProto, |(_, format)| *format);
+        let traces = match read(format, value, scanner) {
             Ok((traces, spans)) => {
                 self.spans += spans;
                 traces
             }
             Err(reason) => {
                 self.unreadable += 1;
-                let other = match self.encoding {
-                    Encoding::OtlpProto => Encoding::OtlpJson,
-                    Encoding::OtlpJson => Encoding::OtlpProto,
-                };
-                let hint = match read(other, value, scanner) {
-                    Ok((_, spans)) if spans > 0 => {
-                        format!("; as {} it can: set input.encoding", name(other))
-                    }
-                    _ => String::new(),
-                };
+                let hint = self.formats.iter().find_map(|(encoding, format)| {
+                    let spans = read(*format, value, scanner).map_or(0, |(_, spans)| spans);
+                    (spans > 0).then(|| encoding.name())
+                });
+                let hint = hint.map(|name| format!("; as {name} it can: set input.encoding"));
+                let hint = hint.unwrap_or_default();
                 self.first_unreadable.get_or_insert_with(|| {
                     format!("partition {partition}, offset {offset}: {reason}{hint}")
                 });
@@ -228,7 +236,7 @@ impl Sample {
         let mut findings = Vec::new();
         let mut find = |fits, text: String| findings.push(Finding { fits, text });
         if let Some(first) = &self.first_unreadable {
-            let (count, encoding) = (self.unreadable, name(self.encoding));
+            let (count, encoding) = (self.unreadable, self.encoding.name());
             find(false, format!("{count} records cannot be read as {encoding}; {first}"));
         }
         let is_scattered = self.astray() > 0;
@@ -261,30 +269,21 @@ impl Sample {
 
 /// The traces of a record, and how many spans it has.
 fn read(
-    encoding: Encoding,
+    format: Format,
     value: Option<&[u8]>,
     scanner: &mut Scanner,
 ) -> Result<(Vec<TraceId>, usize), String> {
     let value = value.ok_or("it has no value")?;
-    let protobuf = match encoding {
-        Encoding::OtlpProto => None,
-        Encoding::OtlpJson => Some(json_to_protobuf(value).map_err(|error| error.to_string())?),
-    };
-    let batch = scanner.scan(protobuf.as_deref().unwrap_or(value));
-    let batch = batch.map_err(|error| error.to_string())?;
+    let protobuf = format.convert(value).map_err(|(_, reason)| reason)?;
+    let batch = scanner.scan(&protobuf).map_err(|error| error.to_string())?;
     let traces = batch.chunks.iter().map(|chunk| chunk.trace_id).collect();
     Ok((traces, batch.spans.len()))
 }
 
-fn name(encoding: Encoding) -> &'static str {
-    match encoding {
-        Encoding::OtlpProto => "otlp_proto",
-        Encoding::OtlpJson => "otlp_json",
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use tailsift_otlp::TagValues;
+
     use super::*;
 
     /// A request with a span of each of these traces: resource_spans, scope_spans, span, trace_id.
@@ -303,7 +302,13 @@ mod tests {
     type Written = (i32, Option<Vec<u8>>, Vec<u8>);
 
     fn sample(records: &[Written]) -> Sample {
-        let mut sample = Sample::new(8, Encoding::OtlpProto);
+        let formats = [
+            (Encoding::OtlpProto, Format::OtlpProto),
+            (Encoding::OtlpJson, Format::OtlpJson),
+            (Encoding::JaegerProto, Format::JaegerProto),
+            (Encoding::ZipkinJson, Format::ZipkinJson(TagValues::Texts)),
+        ];
+        let mut sample = Sample::new(8, Encoding::OtlpProto, formats);
         let mut scanner = Scanner::new(Interest::default());
         for (offset, (partition, key, value)) in records.iter().enumerate() {
             sample.add((*partition, offset as i64), key.as_deref(), Some(value), &mut scanner);

@@ -4,14 +4,14 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use serde_json::{Value, json};
-use tailsift_config::{Config, Delivery, Encoding, Start};
+use tailsift_config::{Config, Delivery, Start};
 use tailsift_kafka::{AuditReport, AuditRow, AuditTarget, Invariant, PartitionLag};
-use tailsift_otlp::{Scanner, json_to_protobuf};
+use tailsift_otlp::Scanner;
 use tailsift_trace::{Batch, Interest, TraceId};
 
 use super::AuditArgs;
 use super::lag::{GroupLag, partition_json, stage};
-use crate::app::client_settings;
+use crate::app::{client_settings, window_format};
 use crate::command::load;
 
 /// Holds what the group has committed, its log and its input against each other.
@@ -63,20 +63,10 @@ fn report(config: &Config, args: &AuditArgs) -> anyhow::Result<AuditReport> {
         began_late: args.began_late || starts_late,
         records_max: args.records,
     };
-    // The re-key stage writes protobuf, whatever it reads.
-    let is_json = config.repartition.is_none()
-        && match config.input.encoding {
-            Encoding::OtlpProto => false,
-            Encoding::OtlpJson => true,
-        };
+    let format = window_format(config);
     let mut scanner = Scanner::new(Interest::default());
-    let report = tailsift_kafka::audit(target, |value| {
-        if is_json && !value.is_empty() {
-            traces(&mut scanner, &json_to_protobuf(value).ok()?)
-        } else {
-            traces(&mut scanner, value)
-        }
-    })?;
+    let report =
+        tailsift_kafka::audit(target, |value| traces(&mut scanner, &format.convert(value).ok()?))?;
     Ok(if is_transactional(config) { report } else { report.at_least_once() })
 }
 

@@ -103,7 +103,10 @@ pub(crate) enum Format {
 
 impl Format {
     /// Turns a value into OTLP protobuf, if it is not that already.
-    fn convert<'v>(self, value: &'v [u8]) -> Result<Cow<'v, [u8]>, (PoisonReason, String)> {
+    pub(crate) fn convert<'v>(
+        self,
+        value: &'v [u8],
+    ) -> Result<Cow<'v, [u8]>, (PoisonReason, String)> {
         // Nothing is as good as no spans, whoever wrote it.
         if value.is_empty() {
             return Ok(Cow::Borrowed(value));
