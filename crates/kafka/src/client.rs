@@ -13,6 +13,7 @@ use tracing::{Level, debug, enabled, info, warn};
 
 use crate::error::{ClientError, describe};
 
+mod security;
 #[cfg(test)]
 mod tests;
 
@@ -79,8 +80,22 @@ impl ClientSettings {
     {
         config.create_with_context(context).map_err(|error| ClientError {
             bootstrap_servers: self.bootstrap_servers.clone(),
-            reason: describe(&error),
+            reason: self.with_files(describe(&error)),
         })
+    }
+
+    /// Adds the files that a reason is about, of which librdkafka names the property alone.
+    fn with_files(&self, mut reason: String) -> String {
+        let about = |key: &str| key.ends_with(".location") && reason.contains(key);
+        let files = self.properties.iter().filter(|(key, _)| about(key));
+        let files: Vec<_> = files.map(|(key, file)| format!("; {key} is {file:?}")).collect();
+        reason.extend(files);
+        // OpenSSL says of a wrong password that a decryption went wrong, or that what came out of
+        // it is no key.
+        if reason.contains("ssl.key.") && self.properties.contains_key("ssl.key.password") {
+            reason.push_str(", and ssl.key.password must be its password");
+        }
+        reason
     }
 }
 
@@ -123,14 +138,15 @@ const OWNED: &[(&str, &str)] = &[
 ];
 
 /// Checks a user's properties: none that we own, no unknown name, no value that librdkafka
-/// refuses. Combinations are only checked when a client is made.
+/// refuses, no login or encryption that would not take place. Files are only read when a client is
+/// made.
 ///
 /// # Errors
 /// All that is wrong, in the order of the keys.
 pub fn validate_properties(
     properties: &BTreeMap<String, String>,
 ) -> Result<(), Vec<PropertyError>> {
-    let errors: Vec<_> = properties
+    let mut errors: Vec<_> = properties
         .iter()
         .filter_map(|(key, value)| {
             let reason = owned(key)
@@ -139,6 +155,8 @@ pub fn validate_properties(
             Some(PropertyError { key: key.clone(), reason })
         })
         .collect();
+    errors.extend(security::refused(properties));
+    errors.sort_by(|one, other| one.key.cmp(&other.key));
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use tailsift_sampler::Refusal;
 
 use crate::decision_log::DecisionLogError;
@@ -292,6 +292,18 @@ pub enum TopicError {
         /// What to do about it.
         remedy: &'static str,
     },
+    /// The broker says that a grant is missing.
+    #[error("topic {topic}: {what} is not allowed: {reason}; {remedy}")]
+    Denied {
+        /// The topic.
+        topic: String,
+        /// What was asked.
+        what: &'static str,
+        /// The broker's reason.
+        reason: String,
+        /// What to do about it.
+        remedy: &'static str,
+    },
     /// Created, but not seen by the brokers in time.
     #[error(
         "topic {topic}: expected {partitions} partitions with a leader within {waited:?}, \
@@ -307,6 +319,41 @@ pub enum TopicError {
         /// How long it was waited for.
         waited: Duration,
     },
+}
+
+impl TopicError {
+    /// A question that was not answered as needed.
+    pub(crate) fn of(topic: &str, what: &'static str, error: &KafkaError) -> Self {
+        let (topic, reason) = (topic.to_owned(), describe(error));
+        match denial(error) {
+            Some(remedy) => Self::Denied { topic, what, reason, remedy },
+            None => {
+                let remedy = "check that the brokers answer and that access is granted";
+                Self::Request { topic, what, reason, remedy }
+            }
+        }
+    }
+}
+
+/// What to do about an error that says that a grant is missing; `None` of all others.
+pub(crate) fn denial(error: &KafkaError) -> Option<&'static str> {
+    use RDKafkaErrorCode as Code;
+    match error.rdkafka_error_code()? {
+        Code::TopicAuthorizationFailed => Some(
+            "grant access to the topic: `tailsift topics --acls -c FILE` prints what is needed",
+        ),
+        Code::GroupAuthorizationFailed => {
+            Some("grant Read on the group: `tailsift topics --acls -c FILE` prints what is needed")
+        }
+        Code::TransactionalIdAuthorizationFailed => Some(
+            "grant Write on the transactional id: `tailsift topics --acls -c FILE` prints what is \
+             needed",
+        ),
+        Code::ClusterAuthorizationFailed => Some(
+            "grant access to the cluster: `tailsift topics --acls -c FILE` prints what is needed",
+        ),
+        _ => None,
+    }
 }
 
 /// The embedded broker did not start.

@@ -1,14 +1,16 @@
 //! What the safe wrapper does not reach. The only module with `unsafe`.
 #![expect(unsafe_code, reason = "calls into librdkafka that rdkafka does not wrap safely")]
 
-use std::ffi::{CStr, c_char, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr::NonNull;
-use std::time::Duration;
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::{Duration, Instant};
 use std::{ptr, slice};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::bindings as rdsys;
 use rdkafka::client::{Client, ClientContext};
+use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 
@@ -177,4 +179,70 @@ fn commit_result(code: rdsys::rd_kafka_resp_err_t) -> KafkaResult<()> {
         return Ok(());
     }
     Err(KafkaError::ConsumerCommit(code.into()))
+}
+
+/// What is wrong with the certificate that a broker shows: OpenSSL's `X509_V_ERR_…`, of which the
+/// client's own message says nothing. `None` if no certificate was refused within `patience`.
+///
+/// A client of its own looks, which accepts nothing that any other would not.
+pub(crate) fn certificate_fault(config: &ClientConfig, patience: Duration) -> Option<i32> {
+    let native = config.create_native_config().ok()?;
+    let fault = AtomicI32::new(0);
+    let mut message: [c_char; 256] = [0; 256];
+    // SAFETY: `native` is alive; the copy is ours until `rd_kafka_new` takes it, and is destroyed
+    // here if that fails. `fault` outlives the client, whose threads end in `rd_kafka_destroy`.
+    let client = unsafe {
+        let copy = rdsys::rd_kafka_conf_dup(native.ptr());
+        rdsys::rd_kafka_conf_set_log_cb(copy, None);
+        rdsys::rd_kafka_conf_set_opaque(copy, ptr::from_ref(&fault).cast_mut().cast());
+        rdsys::rd_kafka_conf_set_ssl_cert_verify_cb(copy, Some(note_fault));
+        let client = rdsys::rd_kafka_new(
+            rdsys::rd_kafka_type_t::RD_KAFKA_PRODUCER,
+            copy,
+            message.as_mut_ptr(),
+            message.len(),
+        );
+        if client.is_null() {
+            rdsys::rd_kafka_conf_destroy(copy);
+        }
+        NonNull::new(client)?
+    };
+    let deadline = Instant::now() + patience;
+    while fault.load(Ordering::Acquire) == 0 && Instant::now() < deadline {
+        let mut answer: *const rdsys::rd_kafka_metadata = ptr::null();
+        // SAFETY: the client is alive, the out-pointer valid; an answer is ours to destroy.
+        unsafe {
+            rdsys::rd_kafka_metadata(client.as_ptr(), 0, ptr::null_mut(), &mut answer, 250);
+            if !answer.is_null() {
+                rdsys::rd_kafka_metadata_destroy(answer);
+                break;
+            }
+        }
+    }
+    // SAFETY: made above, destroyed once.
+    unsafe { rdsys::rd_kafka_destroy(client.as_ptr()) };
+    Some(fault.load(Ordering::Acquire)).filter(|fault| *fault != 0)
+}
+
+/// Notes the first fault of a chain of certificates, and refuses it, as the client would.
+unsafe extern "C" fn note_fault(
+    _client: *mut rdsys::rd_kafka_t,
+    _broker: *const c_char,
+    _broker_id: i32,
+    fault: *mut c_int,
+    _depth: c_int,
+    _certificate: *const c_char,
+    _size: usize,
+    _message: *mut c_char,
+    _message_size: usize,
+    opaque: *mut c_void,
+) -> c_int {
+    // SAFETY: librdkafka hands over a valid pointer to OpenSSL's code, and the opaque that was set,
+    // which outlives the client.
+    let (fault, noted) = unsafe { (*fault, &*opaque.cast::<AtomicI32>()) };
+    if fault != 0 {
+        // A second fault follows from the first.
+        let _ = noted.compare_exchange(0, fault, Ordering::AcqRel, Ordering::Acquire);
+    }
+    c_int::from(fault == 0)
 }

@@ -7,7 +7,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::{ClientSettings, LogBridge};
-use crate::error::{ClientError, TopicError, describe};
+use crate::error::{ClientError, TopicError};
 
 /// Which records of transactions a reader sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,12 +166,7 @@ pub(crate) fn retrying<R>(
             Err(error) => error,
         };
         if !passes(&error) || left <= RETRY_EVERY {
-            return Err(TopicError::Request {
-                topic: topic.to_owned(),
-                what,
-                reason: describe(&error),
-                remedy: "check that the brokers answer and that access is granted",
-            });
+            return Err(TopicError::of(topic, what, &error));
         }
         std::thread::sleep(RETRY_EVERY);
     }

@@ -433,8 +433,12 @@ fn remedy(error: &KafkaError) -> &'static str {
         Some(Code::BadMessage | Code::BadCompression | Code::NotImplemented) => {
             "records arrive damaged or in a compression that is not built in: check the brokers' disks and the network, then start again"
         }
-        Some(Code::TopicAuthorizationFailed) => "grant Read and Describe on the topic",
-        Some(Code::GroupAuthorizationFailed) => "grant Read on the group",
+        Some(Code::TopicAuthorizationFailed) => {
+            "grant Read on the topic: `tailsift topics --acls -c FILE` prints what is needed"
+        }
+        Some(Code::GroupAuthorizationFailed) => {
+            "grant Read on the group: `tailsift topics --acls -c FILE` prints what is needed"
+        }
         Some(_) | None => "check that the brokers answer and that access is granted",
     }
 }

@@ -7,7 +7,7 @@ use futures_executor::block_on;
 use rdkafka::TopicPartitionList;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::topic_partition_list::Offset;
 
 use crate::client::{ClientSettings, LogBridge};
@@ -85,7 +85,7 @@ impl Admin {
         let consumer = self.asking(Isolation::Uncommitted);
         match consumer.fetch_metadata(None, self.patience) {
             Ok(metadata) => Ok(metadata.brokers().len()),
-            Err(error) => Err(request("(all)", "asking for the brokers", &error)),
+            Err(error) => Err(TopicError::of("(all)", "asking for the brokers", &error)),
         }
     }
 
@@ -192,13 +192,13 @@ impl Admin {
         let mut list = TopicPartitionList::with_capacity(offsets.len());
         for PartitionOffset { partition, offset } in offsets {
             list.add_partition_offset(topic, *partition, Offset::Offset(*offset))
-                .map_err(|error| request(topic, WHAT, &error))?;
+                .map_err(|error| TopicError::of(topic, WHAT, &error))?;
         }
         let client = self.admin_client()?;
         let answer = block_on(client.delete_records(&list, &self.options()))
-            .map_err(|error| request(topic, WHAT, &error))?;
+            .map_err(|error| TopicError::of(topic, WHAT, &error))?;
         for element in answer.elements() {
-            element.error().map_err(|error| request(topic, WHAT, &error))?;
+            element.error().map_err(|error| TopicError::of(topic, WHAT, &error))?;
         }
         Ok(())
     }
@@ -215,7 +215,7 @@ impl Admin {
         };
         let metadata = consumer
             .fetch_metadata(Some(topic), self.patience)
-            .map_err(|error| request(topic, "asking for its replicas", &error))?;
+            .map_err(|error| TopicError::of(topic, "asking for its replicas", &error))?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
         let replicas = found.and_then(|found| {
             found.partitions().iter().map(|partition| partition.replicas().len()).min()
@@ -299,7 +299,8 @@ impl Admin {
             topic: plan.name.clone(),
             what: "creating it",
             reason: format!("{reason} (partitions {}, replicas {replicas})", plan.partitions),
-            remedy: "grant Create, check the plan against the brokers, or make it by hand",
+            remedy: "grant Create on the topic, check the plan against the brokers, or make it by \
+                     hand",
         };
         let results = block_on(client.create_topics([&topic], &self.options()))
             .map_err(|error| refused(describe(&error)))?;
@@ -359,14 +360,5 @@ impl Admin {
     /// Made for each use: its log lines gather unread as long as it lives.
     fn admin_client(&self) -> Result<AdminClient<LogBridge>, ClientError> {
         self.settings.client(&self.settings.config(), LogBridge)
-    }
-}
-
-fn request(topic: &str, what: &'static str, error: &KafkaError) -> TopicError {
-    TopicError::Request {
-        topic: topic.to_owned(),
-        what,
-        reason: describe(error),
-        remedy: "check that the brokers answer and that access is granted",
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod board;
 mod build;
+pub(crate) mod grants;
 mod retention;
 mod stage;
 pub(crate) mod topics;
@@ -15,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use tailsift_config::Config;
+use tailsift_kafka::check_access;
 use tailsift_sampler::{Gauges, Stats};
 use tokio::runtime::Runtime;
 use tokio::sync::watch as flag;
@@ -29,6 +31,8 @@ use crate::worker::wall_now;
 use board::Board;
 pub(crate) use build::{client_settings, format_of, partitioner, window_format};
 
+/// How long brokers are asked to let us in before questions with more patience are.
+const KNOCK: Duration = Duration::from_secs(10);
 /// How long stopping may take before it is given up.
 const STOP_BUDGET: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -114,6 +118,7 @@ pub(crate) fn run(config: &Config, wishes: Wishes) -> anyhow::Result<ExitCode> {
     let health = Arc::new(Health::new(workers + rekeys));
     let live = Arc::new(live_view(config));
     let surface = Http::start(&runtime, config, &health, &live)?;
+    knock(config)?;
     let mut running = App::start_with(config, stop, &health, &live, wishes)?;
     running.wait()?;
     let snapshot = running.snapshot();
@@ -255,6 +260,18 @@ impl Drop for Running {
             std::thread::sleep(LOOK_EVERY);
         }
     }
+}
+
+/// Finds out whether Kafka lets us in. That no broker answers is told, and no error yet.
+///
+/// # Errors
+/// If certificates or passwords are not accepted: waiting would not mend that.
+pub(crate) fn knock(config: &Config) -> anyhow::Result<()> {
+    check_access(&client_settings(config), KNOCK)?;
+    if let Some(settings) = build::export_client_settings(config) {
+        check_access(&settings, KNOCK).context("output.kafka")?;
+    }
+    Ok(())
 }
 
 /// Without HTTP nobody looks.

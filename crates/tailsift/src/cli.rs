@@ -70,6 +70,7 @@ Exit codes: 0 it is right, 1 it does not fit the topics, 2 it is not right")]
 Examples:
   tailsift topics -c tailsift.yaml
   tailsift topics -c tailsift.yaml --partitions 24 --replication-factor 3
+  tailsift topics -c tailsift.yaml --acls          what has to be granted, as commands
 Exit codes: 0 all topics are as they should be, 1 some are not, 2 usage or configuration")]
     Topics(TopicsArgs),
     /// Check what the brokers hold of a group: offsets, decision log and input must agree
@@ -183,6 +184,10 @@ pub(crate) struct TopicsArgs {
     /// Replicas of topics that are made [default: 3, or all brokers where they are fewer]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..=100))]
     pub(crate) replication_factor: Option<i32>,
+    /// Print the grants (ACLs) that the configuration needs, as commands of kafka-acls.sh; asks no
+    /// broker and makes nothing
+    #[arg(long, conflicts_with_all = ["partitions", "replication_factor"])]
+    pub(crate) acls: bool,
 }
 
 /// A time above 0 with a unit, at most a day.

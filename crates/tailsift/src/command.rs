@@ -1,5 +1,6 @@
 //! The commands that do not process.
 
+mod acls;
 mod check;
 mod live;
 mod load;

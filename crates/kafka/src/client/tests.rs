@@ -16,6 +16,7 @@ fn ordinary_properties_pass() {
             ("message.timeout.ms", "15000"),
             ("sasl.mechanism", "PLAIN"),
             ("sasl.password", "hunter2"),
+            ("sasl.username", "tailsift"),
             ("security.protocol", "sasl_plaintext"),
             ("session.timeout.ms", "6000"),
         ]),
@@ -80,4 +81,39 @@ fn the_users_properties_override_defaults_but_not_what_is_owned() {
     assert_eq!(config.get("acks"), Some("all"));
     assert_eq!(config.get("client.id"), Some("tailsift"));
     assert_eq!(config.get("bootstrap.servers"), Some("localhost:9092"));
+}
+
+#[test]
+fn logins_and_encryption_that_would_not_take_place_are_refused() {
+    let login = [("sasl.mechanism", "PLAIN"), ("sasl.username", "u"), ("sasl.password", "hunter2")];
+    let with = |more: &[(&str, &str)]| errors(&[&login[..], more].concat()).join("\n");
+    assert_eq!(with(&[("security.protocol", "SASL_SSL")]), "");
+    let unused = with(&[]);
+    assert!(
+        unused.starts_with("kafka.properties.security.protocol: expected sasl_ssl"),
+        "{unused}"
+    );
+    let open = errors(&[("ssl.ca.location", "/ca.pem"), ("security.protocol", "plaintext")]);
+    assert!(open[0].contains("expected ssl or sasl_ssl, since ssl.ca.location"), "{open:?}");
+    let missing = errors(&[("security.protocol", "sasl_ssl")]);
+    let keys = ["sasl.mechanism", "sasl.password", "sasl.username"];
+    assert_eq!(missing.len(), keys.len(), "{missing:?}");
+    for (error, key) in missing.iter().zip(keys) {
+        assert!(error.starts_with(&format!("kafka.properties.{key}: is missing")), "{error}");
+    }
+}
+
+#[test]
+fn mechanisms_that_are_not_built_in_are_refused_with_the_reason() {
+    for (mechanism, says) in [
+        ("OAUTHBEARER", "needs libcurl"),
+        ("GSSAPI", "needs libsasl2"),
+        ("hunter2", "expected one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"),
+    ] {
+        let properties = [("security.protocol", "sasl_ssl"), ("sasl.mechanisms", mechanism)];
+        let login = [("sasl.username", "u"), ("sasl.password", "p")];
+        let errors = errors(&[properties, login].concat());
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].contains(says) && !errors[0].contains("hunter2"), "{errors:?}");
+    }
 }

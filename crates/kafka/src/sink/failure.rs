@@ -9,7 +9,7 @@ use tracing::warn;
 use super::produce::{Producers, is_without_answer};
 use super::step::{Next, Step, is_retriable};
 use super::{Sink, State};
-use crate::error::{SinkError, describe};
+use crate::error::{SinkError, denial, describe};
 
 impl Sink {
     /// A producer that was fenced this often within [`FENCING_WINDOW`](Self::FENCING_WINDOW) has
@@ -66,7 +66,16 @@ impl Sink {
         error: &KafkaError,
         topic: Option<&str>,
     ) -> Result<Next, SinkError> {
-        warn!(error = %describe(error), topic, "{what} failed; the epoch will be sent again");
+        let remedy = match topic {
+            Some(_) if denial(error).is_some() => Some("grant Write on the topic"),
+            Some(_) | None => denial(error),
+        };
+        warn!(
+            error = %describe(error),
+            topic,
+            remedy,
+            "{what} failed; the epoch will be sent again"
+        );
         self.stats.aborted += 1;
         if self.producers().is_fatal(error) {
             self.rebuild(error)?;

@@ -88,7 +88,9 @@ impl TopicPlan {
             Err(reason) => {
                 let remedy = "grant DescribeConfigs on the topic, or check by hand".to_owned();
                 let got = format!("not readable: {reason}");
-                findings.push(finding("configuration", "readable".into(), got, remedy));
+                let keys = self.configs.keys().chain(self.at_least.keys());
+                let keys: Vec<_> = keys.map(String::as_str).collect();
+                findings.push(finding("settings", keys.join(", "), got, remedy));
             }
             Ok(configs) => {
                 for (key, expected) in &self.configs {

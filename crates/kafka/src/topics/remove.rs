@@ -5,7 +5,7 @@ use std::time::Instant;
 use futures_executor::block_on;
 use rdkafka::error::RDKafkaErrorCode;
 
-use super::{Admin, LOOK_EVERY, TopicError, check_topic_name, partition_count, request};
+use super::{Admin, LOOK_EVERY, TopicError, check_topic_name, partition_count};
 use crate::offsets::Isolation;
 
 impl Admin {
@@ -18,7 +18,7 @@ impl Admin {
         check_topic_name(topic)?;
         let client = self.admin_client()?;
         let results = block_on(client.delete_topics(&[topic], &self.options()))
-            .map_err(|error| request(topic, WHAT, &error))?;
+            .map_err(|error| TopicError::of(topic, WHAT, &error))?;
         for result in results {
             match result {
                 Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
@@ -44,7 +44,7 @@ impl Admin {
         const WHAT: &str = "deleting the group";
         let client = self.admin_client()?;
         let results = block_on(client.delete_groups(&[group], &self.options()))
-            .map_err(|error| request(group, WHAT, &error))?;
+            .map_err(|error| TopicError::of(group, WHAT, &error))?;
         for result in results {
             if let Err((_, code)) = result {
                 return Err(refused(group, WHAT, code.to_string()));

@@ -71,7 +71,7 @@ fn settings_that_cannot_be_read_matter_only_if_planned() {
     assert!(plan(4, &[]).compare(Some(&is)).is_empty());
     assert_eq!(
         found(&plan(4, &[("retention.ms", "1")]), Some(&is)),
-        ["configuration: expected readable, got not readable: denied"]
+        ["settings: expected retention.ms, got not readable: denied"]
     );
 }
 

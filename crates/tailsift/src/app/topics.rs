@@ -21,6 +21,8 @@ const FRAMING_BYTES: usize = 1 << 10;
 const BROKER_RECORD_BYTES: usize = 1_048_588;
 /// How long it may take to list topics.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The key of the input, and what has to be granted there.
+const INPUT: (&str, &str) = ("input.topic", "Read");
 /// A batch of verdicts is cut into records below this.
 const BATCH_BYTES: i64 = 1_000_000;
 
@@ -69,7 +71,10 @@ pub(crate) fn decisions_plan(
     };
     let topics = input_topics(config)?;
     let input_retention = match topics.first() {
-        Some(topic) => admin.describe(topic)?.and_then(|input| number(&input, "retention.ms")),
+        Some(topic) => admin.describe(topic)?.and_then(|input| {
+            unchecked(topic, &input);
+            number(&input, "retention.ms")
+        }),
         None => None,
     };
     let text = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
@@ -113,6 +118,19 @@ pub(crate) fn input_topics(config: &Config) -> anyhow::Result<Vec<String>> {
     Ok(GroupObserver::new(&client_settings(config), &group, topics)?.topics(PATIENCE)?)
 }
 
+/// Says that nothing is known of an input's settings.
+fn unchecked(topic: &str, input: &TopicDescription) {
+    if let Err(reason) = &input.configs {
+        warn!(
+            topic,
+            reason,
+            remedy = "grant DescribeConfigs on the topic, or see to it by hand",
+            "its retention and record limit cannot be checked: internal topics must keep records \
+             for as long as it does"
+        );
+    }
+}
+
 fn number<N: std::str::FromStr>(topic: &TopicDescription, key: &str) -> Option<N> {
     topic.configs.as_ref().ok()?.get(key)?.parse().ok()
 }
@@ -133,6 +151,7 @@ pub(crate) fn repartition_plan(
     for topic in input_topics(config)? {
         let Some(input) = admin.describe(&topic)? else { continue };
         partitions = partitions.max(input.partitions);
+        unchecked(&topic, &input);
         record_limit = record_limit.max(number(&input, "max.message.bytes").unwrap_or(0));
         let keeps = number(&input, "retention.ms").unwrap_or(-1);
         retention = Some(if keeps < 0 { -1 } else { retention.map_or(keeps, |r| r.max(keeps)) });
@@ -169,31 +188,68 @@ pub(crate) fn prepare_stage(
 ) -> anyhow::Result<Repartitioned> {
     let admin = Admin::new(&client_settings(config))?;
     for topic in config.input.topics.iter().filter(|topic| !topic.starts_with('^')) {
-        existing(&admin, &config.kafka, "input.topic", topic)?;
+        existing(&admin, &config.kafka, INPUT, topic)?;
     }
     let (plan, repartitioned) = repartition_plan(config, repartition, &admin, None)?;
     ensure(&admin, &plan, "repartition.topic", "")?;
-    if let Some(topic) = &config.dead_letters
-        && admin.partitions(topic)?.is_none()
-    {
-        let plan = dead_letters_plan(config, topic);
-        ensure(&admin, &plan, "dead_letters.topic", ", or set `dead_letters: off`")?;
-    }
+    prepare_dead_letters(config, &admin)?;
     Ok(repartitioned)
 }
 
-/// How many partitions a topic has that must be there.
-fn existing(admin: &Admin, kafka: &Kafka, key: &str, topic: &str) -> anyhow::Result<i32> {
-    let servers = &kafka.bootstrap_servers;
+/// Names the right that a question about a topic takes, where it is that which is missing.
+fn refused(
+    kafka: &Kafka,
+    (key, operation): (&str, &str),
+    topic: &str,
+    error: TopicError,
+) -> anyhow::Error {
+    let context = if matches!(error, TopicError::Denied { .. }) {
+        format!("{key}: {operation} on topic {topic:?} is not granted")
+    } else {
+        format!("kafka.bootstrap_servers {:?}", kafka.bootstrap_servers)
+    };
+    anyhow::Error::new(error).context(context)
+}
+
+/// How many partitions a topic has, of which an operation must be granted.
+fn partitions(
+    admin: &Admin,
+    kafka: &Kafka,
+    right: (&str, &str),
+    topic: &str,
+) -> anyhow::Result<Option<i32>> {
+    admin.partitions(topic).map_err(|error| refused(kafka, right, topic, error))
+}
+
+/// The same of a topic that must be there.
+fn existing(
+    admin: &Admin,
+    kafka: &Kafka,
+    right: (&str, &str),
+    topic: &str,
+) -> anyhow::Result<i32> {
     let found = match admin.existing_partitions(topic) {
         Err(TopicError::Missing { .. }) => None,
-        found => Some(found.with_context(|| format!("kafka.bootstrap_servers {servers:?}"))?),
+        found => Some(found.map_err(|error| refused(kafka, right, topic, error))?),
     };
+    let (key, _) = right;
     found.with_context(|| {
         format!(
-            "{key}: topic {topic:?} does not exist at {servers}; make it with `tailsift topics -c FILE`"
+            "{key}: topic {topic:?} does not exist at {}; make it with `tailsift topics -c FILE`",
+            kafka.bootstrap_servers
         )
     })
+}
+
+/// Sees that there is a topic for what cannot be read.
+fn prepare_dead_letters(config: &Config, admin: &Admin) -> anyhow::Result<()> {
+    let Some(topic) = &config.dead_letters else { return Ok(()) };
+    let needs = ("dead_letters.topic", "Write");
+    if partitions(admin, &config.kafka, needs, topic)?.is_none() {
+        let plan = dead_letters_plan(config, topic);
+        ensure(admin, &plan, needs.0, ", or set `dead_letters: off`")?;
+    }
+    Ok(())
 }
 
 /// Sees that the topics are there; makes the internal ones. The input's number of partitions, or
@@ -206,11 +262,12 @@ fn existing(admin: &Admin, kafka: &Kafka, key: &str, topic: &str) -> anyhow::Res
 /// If the input or export topic is missing, or an internal one cannot be made.
 pub(crate) fn prepare(config: &Config, are_made: bool) -> anyhow::Result<i32> {
     let admin = Admin::new(&client_settings(config))?;
-    let partitions = existing(&admin, &config.kafka, "input.topic", config.window_topic())?;
+    let partitions = existing(&admin, &config.kafka, INPUT, config.window_topic())?;
     let elsewhere = output_admin(config)?;
     let output = elsewhere.as_ref().unwrap_or(&admin);
     let kafka = config.output.kafka.as_ref().unwrap_or(&config.kafka);
-    let output_partitions = existing(output, kafka, "output.topic", &config.output.topic)?;
+    let output_partitions =
+        existing(output, kafka, ("output.topic", "Write"), &config.output.topic)?;
     if are_made {
         return Ok(partitions);
     }
@@ -223,12 +280,7 @@ pub(crate) fn prepare(config: &Config, are_made: bool) -> anyhow::Result<i32> {
     warn_of(output.verify(&kept)?);
     let log = decisions_plan(config, &admin, partitions, None)?;
     ensure(&admin, &log, "decisions.topic", "")?;
-    if let Some(topic) = &config.dead_letters
-        && admin.partitions(topic)?.is_none()
-    {
-        let plan = dead_letters_plan(config, topic);
-        ensure(&admin, &plan, "dead_letters.topic", ", or set `dead_letters: off`")?;
-    }
+    prepare_dead_letters(config, &admin)?;
     Ok(partitions)
 }
 

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use tailsift_config::Config;
 use tailsift_kafka::{Admin, Ensured, TopicPlan};
 
-use crate::app::client_settings;
 use crate::app::topics::{dead_letters_plan, decisions_plan, output_admin, repartition_plan, room};
+use crate::app::{client_settings, knock};
 use crate::cli::TopicsArgs;
-use crate::command::load;
+use crate::command::{acls, load};
 
 /// Of topics that are made, unless told otherwise.
 const DEFAULT_PARTITIONS: i32 = 8;
@@ -18,6 +18,10 @@ const DEFAULT_PARTITIONS: i32 = 8;
 /// Makes missing topics and lists how existing ones differ from what tailsift needs.
 pub(crate) fn topics(args: &TopicsArgs) -> anyhow::Result<ExitCode> {
     let config = load(&args.file.config, &args.file.overrides)?;
+    if args.acls {
+        return acls::print(&config);
+    }
+    knock(&config)?;
     let admin = Admin::new(&client_settings(&config))?;
     let elsewhere = output_admin(&config)?;
     let output_admin = elsewhere.as_ref().unwrap_or(&admin);
