@@ -31,12 +31,13 @@ use rig::{HOLDING, Plan, Rig, ensure_exact};
 const OLDEST: &str = "3.9.1";
 
 /// Of the end-to-end tests: exactly once through crashes, rebalances, the re-key stage, topics.
-const SHARED: [&str; 5] = [
+const SHARED: [&str; 6] = [
     "lifecycle::killed_processes_lose_and_repeat_no_scattered_traces",
     "membership::a_second_process_takes_its_share_of_scattered_traces",
     "membership::a_twin_ends_the_older_process",
     "refusals::topics_that_are_missing_and_then_made",
     "rekey::scattered_traces_come_together",
+    "rekey::killed_stages_and_processors_lose_and_repeat_nothing",
 ];
 
 const KIP_848: IntegrationTest =

@@ -1,5 +1,6 @@
 //! Security on a real broker: TLS, certificates, passwords, grants, secrets, rotation.
 
+mod canary;
 #[path = "../end_to_end/http.rs"]
 #[expect(dead_code, reason = "shared with the end-to-end tests, which use more of it")]
 mod http;
@@ -21,7 +22,7 @@ use tailsift_fixture::integration_main_in_order;
 
 fn main() -> ExitCode {
     // The one that prints a table comes last.
-    let suites = [matrix::TESTS];
+    let suites = [canary::TESTS, matrix::TESTS];
     let code = integration_main_in_order(suites.concat());
     secure::stop();
     code

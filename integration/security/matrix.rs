@@ -88,30 +88,32 @@ fn fails(rig: &Rig, fault: &Fault) -> anyhow::Result<String> {
     Ok(line)
 }
 
+fn fault(name: &'static str, connection: Connection, says: &[&str]) -> Fault {
+    let says = says.iter().map(|text| (*text).to_owned()).collect();
+    Fault { name, connection, more: Vec::new(), says }
+}
+
+/// What goes wrong with every mechanism.
+fn usual(broker: &SecureKafka, closed: &str, right: &Connection) -> [Fault; 3] {
+    let other = broker.file("other-ca.pem").to_string_lossy().into_owned();
+    let nobody = format!("signed by nobody that ssl.ca.location {other} trusts");
+    let denied = format!("input.topic: Read on topic {closed:?} is not granted");
+    let mut missing = fault("missing grant", right.clone(), &[&denied, "topics --acls"]);
+    missing.more = vec!["--set".to_owned(), format!("input.topic={closed}")];
+    [
+        fault("wrong CA", right.clone().with("ssl.ca.location", &other), &[&nobody]),
+        fault(
+            "expired certificate",
+            right.clone().at(broker, Listener::Expired),
+            &["the broker's certificate has expired", "renew"],
+        ),
+        missing,
+    ]
+}
+
 fn mechanisms(broker: &SecureKafka, closed: &str) -> Vec<Mechanism> {
     let path = |name: &str| broker.file(name).to_string_lossy().into_owned();
-    let fault = |name, connection: Connection, says: &[&str]| Fault {
-        name,
-        connection,
-        more: Vec::new(),
-        says: says.iter().map(|text| (*text).to_owned()).collect(),
-    };
-    let usual = |right: &Connection| {
-        let other = path("other-ca.pem");
-        let nobody = format!("signed by nobody that ssl.ca.location {other} trusts");
-        let denied = format!("input.topic: Read on topic {closed:?} is not granted");
-        let mut missing = fault("missing grant", right.clone(), &[&denied, "topics --acls"]);
-        missing.more = vec!["--set".to_owned(), format!("input.topic={closed}")];
-        [
-            fault("wrong CA", right.clone().with("ssl.ca.location", &other), &[&nobody]),
-            fault(
-                "expired certificate",
-                right.clone().at(broker, Listener::Expired),
-                &["the broker's certificate has expired", "renew"],
-            ),
-            missing,
-        ]
-    };
+    let usual = |right: &Connection| usual(broker, closed, right);
     let tls = Connection::tls(broker);
     let mutual = Connection::mutual_tls(broker);
     let ours = |name: &str| {
@@ -145,7 +147,11 @@ fn mechanisms(broker: &SecureKafka, closed: &str) -> Vec<Mechanism> {
                     &[&key, "ssl.key.password"],
                 ),
                 fault("wrong CA", ours("client-other-ca.pem"), &["not accept", &strange]),
-                fault("expired certificate", ours("client-expired.pem"), &["expired", &expired]),
+                fault(
+                    "expired certificate",
+                    ours("client-expired.pem"),
+                    &["not accept", "has not expired", &expired],
+                ),
                 closed_to_us,
             ],
             right: mutual.clone(),

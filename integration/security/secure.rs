@@ -11,13 +11,11 @@ use crate::rig::{PATIENCE, Plan, Record, Rig, tailsift};
 
 /// Users of PLAIN, and of SCRAM-SHA-512.
 const PLAIN_USERS: &[(&str, &str)] = &[("plain", PLAIN_PASSWORD), ("canary", CANARY)];
-const SCRAM_USERS: &[(&str, &str)] = &[("scram", SCRAM_PASSWORD), ("rotated", SCRAM_PASSWORD)];
+const SCRAM_USERS: &[(&str, &str)] = &[("scram", SCRAM_PASSWORD)];
 pub(crate) const PLAIN_PASSWORD: &str = "plain-password-4711";
 pub(crate) const SCRAM_PASSWORD: &str = "scram-password-4711";
 /// What must not come out anywhere.
 pub(crate) const CANARY: &str = "canary-0bserve-me-n0t";
-/// Users who lack one grant each.
-pub(crate) const LACKING: usize = 24;
 
 static BROKER: Mutex<Option<Arc<SecureKafka>>> = Mutex::new(None);
 
@@ -27,17 +25,9 @@ pub(crate) fn broker() -> anyhow::Result<Arc<SecureKafka>> {
     if let Some(broker) = &*shared {
         return Ok(Arc::clone(broker));
     }
-    let lacking: Vec<String> = (0..LACKING).map(lacking).collect();
-    let lacking = lacking.iter().map(|name| (name.as_str(), PLAIN_PASSWORD));
-    let plain: Vec<_> = PLAIN_USERS.iter().copied().chain(lacking).collect();
-    let broker = Arc::new(SecureKafka::start("secure", &plain, SCRAM_USERS)?);
+    let broker = Arc::new(SecureKafka::start("secure", PLAIN_USERS, SCRAM_USERS)?);
     *shared = Some(Arc::clone(&broker));
     Ok(broker)
-}
-
-/// The name of a user who lacks a grant.
-pub(crate) fn lacking(number: usize) -> String {
-    format!("lacking{number}")
 }
 
 /// Ends the broker.
@@ -135,7 +125,6 @@ pub(crate) struct Grant {
     /// Arguments of the tool: `--topic` and a name, perhaps more.
     pub(crate) resource: Vec<String>,
     pub(crate) operation: String,
-    pub(crate) is_optional: bool,
 }
 
 /// What the configuration needs by its own words.
@@ -145,11 +134,8 @@ pub(crate) fn printed_grants(rig: &Rig, more: &[&str]) -> anyhow::Result<Vec<Gra
     let status = child.wait(PATIENCE)?;
     ensure!(status.success(), "{status}: {}", child.stderr());
     let mut grants = Vec::new();
-    let (mut is_optional, text) = (false, child.stdout());
+    let text = child.stdout();
     for line in text.lines() {
-        if let Some(purpose) = line.strip_prefix("# ") {
-            is_optional = purpose.starts_with("optional");
-        }
         let Some(command) = line.strip_prefix("kafka-acls.sh --bootstrap-server ") else {
             continue;
         };
@@ -161,7 +147,6 @@ pub(crate) fn printed_grants(rig: &Rig, more: &[&str]) -> anyhow::Result<Vec<Gra
         grants.push(Grant {
             resource: resource.split(' ').map(str::to_owned).collect(),
             operation: operation.to_owned(),
-            is_optional,
         });
     }
     ensure!(!grants.is_empty(), "nothing is printed: {text}");

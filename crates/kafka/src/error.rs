@@ -338,21 +338,21 @@ impl TopicError {
 /// What to do about an error that says that a grant is missing; `None` of all others.
 pub(crate) fn denial(error: &KafkaError) -> Option<&'static str> {
     use RDKafkaErrorCode as Code;
-    match error.rdkafka_error_code()? {
-        Code::TopicAuthorizationFailed => Some(
+    match error.rdkafka_error_code() {
+        Some(Code::TopicAuthorizationFailed) => Some(
             "grant access to the topic: `tailsift topics --acls -c FILE` prints what is needed",
         ),
-        Code::GroupAuthorizationFailed => {
+        Some(Code::GroupAuthorizationFailed) => {
             Some("grant Read on the group: `tailsift topics --acls -c FILE` prints what is needed")
         }
-        Code::TransactionalIdAuthorizationFailed => Some(
+        Some(Code::TransactionalIdAuthorizationFailed) => Some(
             "grant Write on the transactional id: `tailsift topics --acls -c FILE` prints what is \
              needed",
         ),
-        Code::ClusterAuthorizationFailed => Some(
+        Some(Code::ClusterAuthorizationFailed) => Some(
             "grant access to the cluster: `tailsift topics --acls -c FILE` prints what is needed",
         ),
-        _ => None,
+        Some(_) | None => None,
     }
 }
 

@@ -130,7 +130,7 @@ fn our_certificate(settings: &ClientSettings, alert: &str) -> (String, String) {
         format!("the broker does not accept our certificate {file}"),
         format!(
             "have {file} signed by an authority that the broker trusts (its truststore), and check \
-             that it is valid"
+             that it has not expired"
         ),
     )
 }

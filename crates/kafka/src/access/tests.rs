@@ -20,6 +20,9 @@ fn said(
 const UNVERIFIED: &str = "SSL handshake failed: error:0A000086:SSL routines::certificate verify \
                           failed: broker certificate could not be verified";
 
+/// Properties, what the client reports, the certificate's fault, and what must be said.
+type Case<'a> = (&'a [(&'a str, &'a str)], RDKafkaErrorCode, &'a str, Option<i32>, [&'a str; 2]);
+
 #[test]
 fn a_refusal_names_what_is_wrong_and_where() {
     let ca = [("ssl.ca.location", "/etc/ca.pem")];
@@ -29,7 +32,7 @@ fn a_refusal_names_what_is_wrong_and_where() {
         ("sasl.password", "hunter2"),
     ];
     let ours = [("ssl.certificate.location", "/etc/client.pem")];
-    let cases: [(&[(&str, &str)], RDKafkaErrorCode, &str, Option<i32>, [&str; 2]); 8] = [
+    let cases: [Case<'_>; 8] = [
         (&ca, RDKafkaErrorCode::SSL, UNVERIFIED, Some(10), ["has expired", "keystore"]),
         (&ca, RDKafkaErrorCode::SSL, UNVERIFIED, Some(19), ["nobody that", "/etc/ca.pem"]),
         (&[], RDKafkaErrorCode::SSL, UNVERIFIED, Some(20), ["the system", "set ssl.ca.location"]),
