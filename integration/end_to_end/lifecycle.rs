@@ -58,7 +58,7 @@ impl Load {
     }
 
     /// The load in so many successive parts.
-    fn parts(&self, count: usize) -> std::slice::Chunks<'_, Record> {
+    pub(crate) fn parts(&self, count: usize) -> std::slice::Chunks<'_, Record> {
         self.records.chunks(self.records.len().div_ceil(count).max(1))
     }
 }

@@ -1,7 +1,7 @@
 //! Kafka: source, transactional sink, topics, embedded broker.
 
-mod audit;
 mod access;
+mod audit;
 mod client;
 mod dead_letters;
 mod decision_log;
@@ -21,11 +21,11 @@ mod topic_set;
 mod topics;
 mod writer;
 
+pub use access::{AccessError, check_access};
 pub use audit::{
     AuditError, AuditFinding, AuditReport, AuditRow, AuditTarget, Auditor, Committed, Evidence,
     Invariant, LoggedBatch, PartitionEvidence, VerdictCount, audit,
 };
-pub use access::{AccessError, check_access};
 pub use client::{ClientSettings, PropertyError, validate_properties};
 pub use dead_letters::{
     DeadLetters, Letter, LetterRef, Origin, RedriveError, RedriveSettings, Redriven, Redriver,

@@ -127,7 +127,7 @@ impl Checkers {
     pub(crate) fn see(&mut self, events: &[Event], view: &View<'_>) -> Result<(), Violation> {
         let what = &events[0].what;
         self.memory_bound.check(what, view)?;
-        doubt::check(what, &self.plain.done, view)?;
+        doubt::check(what, &self.plain, view)?;
         refusals::check(what, &mut self.history, view)?;
         for event in events {
             if let What::Judged(judgement) = &event.what {

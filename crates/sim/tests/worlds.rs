@@ -20,7 +20,7 @@ use tailsift_sim::{
 /// in 504, 2966 and 2973 slices are left of a batch whose number the same process uses again; in 482
 /// an owner goes back to a stray batch; in 100 640 and 100 885 one batch has another's number; in
 /// 310 139 and 331 206 a partition that replays has something to export.
-const REGRESSIONS: [u64; 30] = [
+const REGRESSIONS: [u64; 31] = [
     1,
     3,
     5,
@@ -50,6 +50,7 @@ const REGRESSIONS: [u64; 30] = [
     310_139,
     331_206,
     913_010,
+    3_416_688_609,
     3_942_180_544,
 ];
 /// Each of these many worlds is run by two tests, one with seeds that are new in every run.

@@ -8,7 +8,7 @@ use tailsift_policy::Verdict;
 use crate::broker::{Broker, Offset, Value};
 use crate::checker::copies::Copies;
 use crate::checker::{Checkers, Commitment, acknowledged, commit_order, covered, intact, monotone};
-use crate::event::{CutPart, Event, Violation, What};
+use crate::event::{Call, CutPart, Event, Violation, What};
 use crate::plan::Plan;
 
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ pub(crate) struct Plain {
     cut: BTreeMap<usize, BTreeSet<usize>>,
     /// Workers whose last cut was committed.
     pub(crate) done: BTreeSet<usize>,
+    /// Those of them that have begun to send it again, unaware.
+    pub(crate) begun_again: BTreeSet<usize>,
     /// Traces that some owner judged worth keeping.
     pub(crate) kept: BTreeSet<usize>,
 }
@@ -28,9 +30,12 @@ impl Plain {
     pub(crate) fn see(&mut self, event: &Event) {
         if let What::Cut(parts) = &event.what {
             self.done.remove(&event.worker);
+            self.begun_again.remove(&event.worker);
             let exports = parts.iter().flat_map(|part| &part.exports);
             let spans = exports.flat_map(|(_, spans, _)| spans);
             self.cut.entry(event.worker).or_default().extend(spans);
+        } else if let What::Call { call: Call::Begin, .. } = &event.what {
+            self.begun_again.extend(self.done.get(&event.worker));
         } else if let What::Judged(judgement) = &event.what
             && judgement.verdict == Verdict::Keep
         {

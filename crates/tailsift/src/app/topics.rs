@@ -222,12 +222,7 @@ fn partitions(
 }
 
 /// The same of a topic that must be there.
-fn existing(
-    admin: &Admin,
-    kafka: &Kafka,
-    right: (&str, &str),
-    topic: &str,
-) -> anyhow::Result<i32> {
+fn existing(admin: &Admin, kafka: &Kafka, right: (&str, &str), topic: &str) -> anyhow::Result<i32> {
     let found = match admin.existing_partitions(topic) {
         Err(TopicError::Missing { .. }) => None,
         found => Some(found.map_err(|error| refused(kafka, right, topic, error))?),
