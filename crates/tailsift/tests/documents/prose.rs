@@ -125,7 +125,7 @@ fn commands_that_are_shown_are_understood() {
         }
     }
     let shown: Vec<_> = shown.iter().map(String::as_str).collect();
-    assert_eq!(shown, ["check", "demo", "run", "topics"]);
+    assert_eq!(shown, ["audit", "check", "dead-letters", "demo", "lag", "run", "topics"]);
 }
 
 #[test]
