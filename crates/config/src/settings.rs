@@ -66,6 +66,16 @@ pub enum Delivery {
     AtLeastOnce,
 }
 
+impl Delivery {
+    /// Its name in the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ExactlyOnce => "exactly_once",
+            Self::AtLeastOnce => "at_least_once",
+        }
+    }
+}
+
 /// Where spans come from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Input {

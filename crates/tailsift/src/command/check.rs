@@ -34,7 +34,7 @@ fn summary(config: &Config) -> Vec<(&'static str, String)> {
         ("input", format!("{} ({})", config.input.topics.join(", "), config.input.encoding.name())),
         ("output", config.output.topic.clone()),
         ("dead letters", letters.to_owned()),
-        ("delivery", format!("{:?}, an epoch every {:?}", config.delivery, config.epoch)),
+        ("delivery", format!("{}, an epoch every {:?}", config.delivery.name(), config.epoch)),
         ("judged", format!("{:?} after a trace's first record{root}", window.decision_wait)),
         ("policies", names.join(", ")),
         ("fingerprint", config.fingerprint()),
