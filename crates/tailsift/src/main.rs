@@ -5,6 +5,7 @@ mod app;
 mod cli;
 mod command;
 mod demo;
+mod handover;
 mod live;
 mod logging;
 mod metrics;

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use tailsift_kafka::{Assigned, Source, SourceEvent};
 use tracing::{debug, error, info};
 
+use crate::handover::{HandsOver as _, SharedCore};
 use crate::shutdown::Stop;
 use crate::worker::{RecordReader, wall_now};
 use tailsift_trace::Millis;
 
 pub(crate) use board::{Reached, RekeyBoard};
-pub(crate) use core::{RekeyClocks, RekeyCore, RekeyHandover, SharedRekey};
+pub(crate) use core::{RekeyClocks, RekeyCore};
 use pace::HeldRecord;
 pub(crate) use pace::Pace;
 
@@ -32,7 +33,7 @@ const FINISH_BUDGET: Duration = Duration::from_secs(10);
 /// One thread of the stage, a member of its group.
 pub(crate) struct RekeyWorker {
     pub(crate) source: Source,
-    pub(crate) core: SharedRekey,
+    pub(crate) core: SharedCore<RekeyCore>,
     pub(crate) reader: RecordReader,
     pub(crate) board: Arc<RekeyBoard>,
     pub(crate) stop: Arc<Stop>,

@@ -17,8 +17,9 @@ use tailsift_trace::Millis;
 use tracing::{debug, info};
 
 use crate::app::board::Board;
+use crate::handover::{HandsOver as _, SharedCore};
 use crate::shutdown::Stop;
-pub(crate) use core::{Clocks, Handover, SharedCore, WorkerCore};
+pub(crate) use core::{Clocks, WorkerCore};
 pub(crate) use fit::Fit;
 pub(crate) use intake::{Format, InputRecord, Intake, RecordReader, Target};
 pub(crate) use restoring::Restoring;
@@ -35,7 +36,7 @@ const FINISH_BUDGET: Duration = Duration::from_secs(10);
 /// One worker.
 pub(crate) struct Worker {
     pub(crate) source: Source,
-    pub(crate) core: SharedCore,
+    pub(crate) core: SharedCore<WorkerCore>,
     pub(crate) reader: RecordReader,
     pub(crate) board: Arc<Board>,
     pub(crate) stop: Arc<Stop>,

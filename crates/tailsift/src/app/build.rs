@@ -15,12 +15,11 @@ use tailsift_sampler::Shard;
 
 use super::board::Board;
 use crate::admin::Health;
+use crate::handover::{Handover, SharedCore};
 use crate::live::LiveView;
 use crate::metrics::WorkerMetrics;
 use crate::shutdown::Stop;
-use crate::worker::{
-    Clocks, Fit, Format, Handover, RecordReader, Restoring, SharedCore, Worker, WorkerCore,
-};
+use crate::worker::{Clocks, Fit, Format, RecordReader, Restoring, Worker, WorkerCore};
 
 /// How many workers a configuration asks for.
 pub(crate) fn worker_count(config: &Config) -> usize {

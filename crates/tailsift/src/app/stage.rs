@@ -15,10 +15,9 @@ use tailsift_trace::{Interest, Millis};
 use super::build::{client_settings, delivery, format, partitioner, start};
 use super::topics::Repartitioned;
 use crate::admin::Health;
+use crate::handover::{Handover, SharedCore};
 use crate::metrics::RekeyMetrics;
-use crate::rekey::{
-    Pace, RekeyBoard, RekeyClocks, RekeyCore, RekeyHandover, RekeyWorker, SharedRekey,
-};
+use crate::rekey::{Pace, RekeyBoard, RekeyClocks, RekeyCore, RekeyWorker};
 use crate::shutdown::Stop;
 use crate::worker::{RecordReader, Target};
 
@@ -68,7 +67,7 @@ impl<'a> Stage<'a> {
     /// If Kafka clients cannot be made.
     pub(super) fn worker(&self, number: usize) -> anyhow::Result<RekeyWorker> {
         let config = self.config;
-        let core = SharedRekey::new(RekeyCore {
+        let core = SharedCore::new(RekeyCore {
             number,
             rekeyer: Rekeyer::new(RekeyLimits {
                 record_bytes: RECORD_BYTES.min(self.target.record_limit),
@@ -93,7 +92,7 @@ impl<'a> Stage<'a> {
             start: start(config),
             scope: self.scope(),
         };
-        let source = Source::join(settings, Box::new(RekeyHandover(core.clone())))
+        let source = Source::join(settings, Box::new(Handover(core.clone())))
             .with_context(|| format!("re-key worker {number}"))?;
         let scanner = Scanner::new(Interest::default());
         let reader = RecordReader::new(scanner, format(config), config.dead_letters.is_some())

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tailsift_kafka::{Assigned, Membership, RevokeHandler, Sink, SinkEvent};
+use tailsift_kafka::{Assigned, Membership, Sink, SinkEvent};
 use tailsift_otlp::split_to_size;
 use tailsift_sampler::{DeadLetter, Epoch, LetterKind, Moved, RecordAt, Rekeyer};
 use tailsift_trace::{Batch, Millis};
@@ -14,11 +14,10 @@ use tracing::{error, warn};
 use super::pace::{HeldRecord, Pace};
 use super::{Reached, RekeyBoard};
 use crate::admin::Health;
+use crate::handover::HandsOver;
 use crate::metrics::{PoisonReason, RekeyMetrics};
 use crate::worker::{InputRecord as _, Intake};
 
-/// How long partitions that are taken away may be held up by their last epoch.
-const HANDOVER_BUDGET: Duration = Duration::from_secs(5);
 /// How long taking an epoch back may take.
 const RETRACT_BUDGET: Duration = Duration::from_secs(1);
 /// How often counters are published.
@@ -57,41 +56,6 @@ impl RekeyClocks {
     }
 }
 
-/// The core behind a lock that is never contended: the callbacks run inside the worker's own
-/// `poll`, when the loop does not hold it.
-#[derive(Clone)]
-pub(crate) struct SharedRekey(Arc<Mutex<RekeyCore>>);
-
-impl SharedRekey {
-    pub(crate) fn new(core: RekeyCore) -> Self {
-        Self(Arc::new(Mutex::new(core)))
-    }
-
-    pub(crate) fn lock(&self) -> MutexGuard<'_, RekeyCore> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Hands partitions over when the group takes them back.
-pub(crate) struct RekeyHandover(pub(crate) SharedRekey);
-
-impl RevokeHandler for RekeyHandover {
-    fn handle_revoked(&self, membership: &Membership<'_>, partitions: &[i32]) {
-        let mut core = self.0.lock();
-        // What a panic left half done must not be committed: the next owner reads it again.
-        if std::thread::panicking() {
-            return core.give_up(partitions);
-        }
-        let committed = core.finish(membership, Instant::now() + HANDOVER_BUDGET);
-        core.note(committed);
-        core.give_up(partitions);
-    }
-
-    fn handle_lost(&self, partitions: &[i32]) {
-        self.0.lock().give_up(partitions);
-    }
-}
-
 impl RekeyCore {
     /// Connects what writes.
     pub(crate) fn make_ready(&mut self) -> anyhow::Result<()> {
@@ -124,27 +88,6 @@ impl RekeyCore {
             self.health.worker_ready(self.number, joined, reason);
         }
         Ok(())
-    }
-
-    /// Cuts and commits until nothing is left, or the deadline.
-    pub(crate) fn finish(
-        &mut self,
-        membership: &Membership<'_>,
-        deadline: Instant,
-    ) -> anyhow::Result<()> {
-        loop {
-            self.drive(membership)?;
-            if self.sink.is_idle() && !self.cut(Instant::now()) {
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                warn!(
-                    "the last epoch was not committed in time; its records are read again by their next owner"
-                );
-                return Ok(self.sink.retract(RETRACT_BUDGET)?);
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
     }
 
     pub(crate) fn is_transactional(&self) -> bool {
@@ -254,6 +197,25 @@ impl RekeyCore {
         fit(&mut epoch, self.record_limit);
         self.sink.begin(epoch);
         true
+    }
+}
+
+impl HandsOver for RekeyCore {
+    /// Cuts and commits until nothing is left, or the deadline.
+    fn finish(&mut self, membership: &Membership<'_>, deadline: Instant) -> anyhow::Result<()> {
+        loop {
+            self.drive(membership)?;
+            if self.sink.is_idle() && !self.cut(Instant::now()) {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                warn!(
+                    "the last epoch was not committed in time; its records are read again by their next owner"
+                );
+                return Ok(self.sink.retract(RETRACT_BUDGET)?);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Partitions are not ours any more: what is open may hold spans of theirs.

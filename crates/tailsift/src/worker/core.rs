@@ -1,9 +1,9 @@
 //! What a worker's loop and the group's callbacks share.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tailsift_kafka::{Assigned, Membership, RevokeHandler, Sink, SinkEvent};
+use tailsift_kafka::{Assigned, Membership, Sink, SinkEvent};
 use tailsift_sampler::{DeadLetter, RecordAt, Shard};
 use tailsift_trace::{Batch, Millis};
 use tracing::warn;
@@ -12,13 +12,12 @@ use super::restoring::{Restoring, Started};
 use super::{Fit, Intake};
 use crate::admin::Health;
 use crate::app::board::{Board, Ends, Standing};
+use crate::handover::HandsOver;
 use crate::live::{LiveView, RecentTrace};
 use crate::metrics::{
     PartitionLag, PoisonReason, WorkerMetrics, forget_partition, publish_partition,
 };
 
-/// How long partitions that are taken away may be held up by their last epoch.
-const HANDOVER_BUDGET: Duration = Duration::from_secs(5);
 /// How long taking an epoch back may take.
 const RETRACT_BUDGET: Duration = Duration::from_secs(1);
 /// How often the same trouble is told.
@@ -77,41 +76,6 @@ impl Clocks {
     }
 }
 
-/// The core behind a lock that is never contended: the callbacks run inside the worker's own
-/// `poll`, when the loop does not hold it.
-#[derive(Clone)]
-pub(crate) struct SharedCore(Arc<Mutex<WorkerCore>>);
-
-impl SharedCore {
-    pub(crate) fn new(core: WorkerCore) -> Self {
-        Self(Arc::new(Mutex::new(core)))
-    }
-
-    pub(crate) fn lock(&self) -> MutexGuard<'_, WorkerCore> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Hands partitions over when the group takes them back.
-pub(crate) struct Handover(pub(crate) SharedCore);
-
-impl RevokeHandler for Handover {
-    fn handle_revoked(&self, membership: &Membership<'_>, partitions: &[i32]) {
-        let mut core = self.0.lock();
-        // What a panic left half done must not be committed: the next owner reads it again.
-        if std::thread::panicking() {
-            return core.give_up(partitions);
-        }
-        let committed = core.finish(membership, Instant::now() + HANDOVER_BUDGET);
-        core.note(committed);
-        core.give_up(partitions);
-    }
-
-    fn handle_lost(&self, partitions: &[i32]) {
-        self.0.lock().give_up(partitions);
-    }
-}
-
 impl WorkerCore {
     /// Connects what writes.
     pub(crate) fn make_ready(&mut self) -> anyhow::Result<()> {
@@ -158,27 +122,6 @@ impl WorkerCore {
             self.publish(board, &ends, joined);
         }
         Ok(())
-    }
-
-    /// Cuts and commits until nothing is left, or the deadline.
-    pub(crate) fn finish(
-        &mut self,
-        membership: &Membership<'_>,
-        deadline: Instant,
-    ) -> anyhow::Result<()> {
-        loop {
-            self.drive(membership)?;
-            if self.sink.is_idle() && !self.cut(Instant::now()) {
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                warn!(
-                    "the last epoch was not committed in time; its traces are read again by their next owner"
-                );
-                return Ok(self.sink.retract(RETRACT_BUDGET)?);
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
     }
 
     pub(crate) fn is_transactional(&self) -> bool {
@@ -249,21 +192,6 @@ impl WorkerCore {
         self.fit.fit(&mut epoch);
         self.sink.begin(epoch);
         true
-    }
-
-    /// Partitions are not ours any more: of the epoch under way only the rest may go on.
-    fn give_up(&mut self, partitions: &[i32]) {
-        let retracted = self.sink.retract(RETRACT_BUDGET);
-        self.note(retracted.map_err(Into::into));
-        self.restoring.forget(partitions);
-        self.shard.handle_revoked(partitions);
-        partitions.iter().for_each(|partition| forget_partition(*partition));
-    }
-
-    fn note(&mut self, outcome: anyhow::Result<()>) {
-        if let Err(error) = outcome {
-            self.error.get_or_insert(error);
-        }
     }
 
     /// Once asked to drain, and everything written before that was read: judges what waits.
@@ -353,6 +281,40 @@ impl WorkerCore {
             && ends.asked_at > Millis(0);
         let quiet_since = quiet.then_some(self.clocks.busy);
         board.set(self.number, Standing { stats, gauges, sink, joined, owned, quiet_since });
+    }
+}
+
+impl HandsOver for WorkerCore {
+    /// Cuts and commits until nothing is left, or the deadline.
+    fn finish(&mut self, membership: &Membership<'_>, deadline: Instant) -> anyhow::Result<()> {
+        loop {
+            self.drive(membership)?;
+            if self.sink.is_idle() && !self.cut(Instant::now()) {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                warn!(
+                    "the last epoch was not committed in time; its traces are read again by their next owner"
+                );
+                return Ok(self.sink.retract(RETRACT_BUDGET)?);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Partitions are not ours any more: of the epoch under way only the rest may go on.
+    fn give_up(&mut self, partitions: &[i32]) {
+        let retracted = self.sink.retract(RETRACT_BUDGET);
+        self.note(retracted.map_err(Into::into));
+        self.restoring.forget(partitions);
+        self.shard.handle_revoked(partitions);
+        partitions.iter().for_each(|partition| forget_partition(*partition));
+    }
+
+    fn note(&mut self, outcome: anyhow::Result<()>) {
+        if let Err(error) = outcome {
+            self.error.get_or_insert(error);
+        }
     }
 }
 

@@ -1,0 +1,64 @@
+//! What a worker's loop and its group's callbacks share, and how partitions are handed over.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tailsift_kafka::{Membership, RevokeHandler};
+
+/// How long partitions that are taken away may be held up by their last epoch.
+const HANDOVER_BUDGET: Duration = Duration::from_secs(5);
+
+/// What can hand partitions over.
+pub(crate) trait HandsOver: Send + 'static {
+    /// Cuts and commits until nothing is left, or the deadline.
+    ///
+    /// # Errors
+    /// If Kafka refuses something that trying again would not mend.
+    fn finish(&mut self, membership: &Membership<'_>, deadline: Instant) -> anyhow::Result<()>;
+
+    /// Partitions are not ours any more.
+    fn give_up(&mut self, partitions: &[i32]);
+
+    /// Keeps an error that a callback cannot return, for the loop to find.
+    fn note(&mut self, outcome: anyhow::Result<()>);
+}
+
+/// A worker's core behind a lock that is never contended: the callbacks run inside the worker's own
+/// `poll`, when the loop does not hold it.
+pub(crate) struct SharedCore<C>(Arc<Mutex<C>>);
+
+impl<C> Clone for SharedCore<C> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<C> SharedCore<C> {
+    pub(crate) fn new(core: C) -> Self {
+        Self(Arc::new(Mutex::new(core)))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, C> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hands partitions over when the group takes them back.
+pub(crate) struct Handover<C>(pub(crate) SharedCore<C>);
+
+impl<C: HandsOver> RevokeHandler for Handover<C> {
+    fn handle_revoked(&self, membership: &Membership<'_>, partitions: &[i32]) {
+        let mut core = self.0.lock();
+        // What a panic left half done must not be committed: the next owner reads it again.
+        if std::thread::panicking() {
+            return core.give_up(partitions);
+        }
+        let committed = core.finish(membership, Instant::now() + HANDOVER_BUDGET);
+        core.note(committed);
+        core.give_up(partitions);
+    }
+
+    fn handle_lost(&self, partitions: &[i32]) {
+        self.0.lock().give_up(partitions);
+    }
+}
