@@ -34,6 +34,11 @@ pub(crate) struct Written {
 }
 
 impl Cluster {
+    /// The one that this broker belongs to.
+    pub(crate) fn at(bootstrap: &str) -> Self {
+        Self { bootstrap: bootstrap.to_owned(), properties: Vec::new() }
+    }
+
     pub(crate) fn settings(&self) -> ClientSettings {
         ClientSettings {
             bootstrap_servers: self.bootstrap.clone(),
@@ -73,6 +78,12 @@ impl Cluster {
         writer.flush(FLUSH_PATIENCE)?;
         written.took = started.elapsed();
         Ok(written)
+    }
+}
+
+impl Written {
+    pub(crate) fn spans(&self) -> u64 {
+        self.spans
     }
 }
 

@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match command {
         Command::Audit(audit) => audit.run(out),
-        Command::Bench(bench) => bench.run().map(|()| ExitCode::SUCCESS),
+        Command::Bench(bench) => bench.run(out).map(|()| ExitCode::SUCCESS),
         Command::Check(check) => check.run(out),
         Command::Faults(faults) => faults.run(),
         Command::Generate(generate) => generate.run(out).map(|()| ExitCode::SUCCESS),

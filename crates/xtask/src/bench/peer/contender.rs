@@ -1,0 +1,187 @@
+//! Runs one program over a load, and measures it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use tailsift_fixture::{Collector, GuardedChild, Tailsift};
+use tailsift_kafka::{Admin, Isolation, TopicPlan};
+
+use super::{Arena, PARTITIONS};
+use crate::bench::usage::{Usage, usage_of};
+use crate::repository::root;
+
+/// For anything that should take a moment.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+/// For a whole run.
+const DONE_WITHIN: Duration = Duration::from_secs(1200);
+/// How often a process is looked at; what it uses after the last look is not seen.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// What a run took.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Spent {
+    pub(super) cpu: Duration,
+    pub(super) peak_bytes: u64,
+    /// Until the last export, or the end of the process less its idle time.
+    pub(super) wall: Duration,
+}
+
+/// What of tailsift is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// `tailsift run` on a keyed topic.
+    Processor,
+    /// `tailsift run` on one without keys.
+    Both,
+}
+
+/// One run over an arena's load.
+pub(super) struct Contender<'a> {
+    pub(super) arena: &'a Arena<'a>,
+    /// Which.
+    pub(super) run: u32,
+}
+
+/// What a run took, and the topic that holds what it exported.
+type Outcome = anyhow::Result<(Spent, Option<String>)>;
+
+impl Contender<'_> {
+    /// Only reads.
+    pub(super) fn floor(&self) -> Outcome {
+        let mut command = Command::new(root().join("target/release/xtask"));
+        command
+            .args(["bench", "floor", "--bootstrap", &self.arena.bootstrap])
+            .args(["--topic", &self.arena.topic])
+            .stdout(Stdio::null());
+        let mut process = GuardedChild::spawn(&mut command)?;
+        let started = Instant::now();
+        let mut usage = Usage::default();
+        loop {
+            usage = usage_of(process.id()).unwrap_or(usage);
+            if let Some(status) = process.try_wait()? {
+                ensure!(status.success(), "{status}");
+                return Ok((spent(usage, started.elapsed()), None));
+            }
+            ensure!(started.elapsed() < DONE_WITHIN, "not done within {DONE_WITHIN:?}");
+            sleep(LOOK_EVERY);
+        }
+    }
+
+    pub(super) fn tailsift(&self, stage: Stage) -> Outcome {
+        const IDLE: Duration = Duration::from_secs(5);
+        let out = self.make_topic("tailsift")?;
+        let config = root().join("config/peers.yaml");
+        let mut arguments: Vec<String> =
+            ["run", "-c", &config.to_string_lossy()].map(String::from).into();
+        arguments.push(format!("--exit-when-idle={}s", IDLE.as_secs()));
+        let mut set = |key: &str, value: &str| {
+            arguments.extend(["--set".to_owned(), format!("{key}={value}")])
+        };
+        set("kafka.bootstrap_servers", &self.arena.bootstrap);
+        set("group", &out);
+        set("input.topic", &self.arena.topic);
+        set("output.topic", &out);
+        set("window.decision_wait", &format!("{}s", self.arena.load.wait_s()));
+        set("window.memory_limit", "4GiB");
+        set("http", "off");
+        if stage == Stage::Both {
+            set("input.keyed_by", "none");
+        }
+        for pair in self.arena.overrides {
+            arguments.extend(["--set".to_owned(), pair.clone()]);
+        }
+        let mut process = Tailsift::spawn(self.arena.tailsift, &arguments, &[])?;
+        let started = Instant::now();
+        let mut usage = Usage::default();
+        loop {
+            usage = usage_of(process.id()).unwrap_or(usage);
+            if let Some(status) = process.try_wait()? {
+                ensure!(status.success(), "tailsift: {status}\n{}", process.stderr());
+                let wall = started.elapsed().saturating_sub(IDLE);
+                return Ok((spent(usage, wall), Some(out)));
+            }
+            ensure!(
+                started.elapsed() < DONE_WITHIN,
+                "not done within {DONE_WITHIN:?}\n{}",
+                process.stderr()
+            );
+            sleep(LOOK_EVERY);
+        }
+    }
+
+    /// It never ends by itself: it is done when its group has committed all of the input and its
+    /// export has not grown for longer than it lets traces wait. What it used until the export
+    /// grew last counts.
+    pub(super) fn collector(&self) -> Outcome {
+        let out = self.make_topic("collector")?;
+        let binary = self.arena.collector.context("no Collector")?;
+        let mut process = Collector::start(binary, &self.collector_config(&out)?)?;
+        let admin = Admin::new(&self.arena.cluster.settings())?;
+        let quiet = Duration::from_secs(u64::from(self.arena.load.wait_s()) + 5);
+        let started = Instant::now();
+        let mut last = (0, Instant::now(), Spent::default());
+        loop {
+            process.ensure_running()?;
+            let usage = usage_of(process.id()).context("the Collector's use")?;
+            let exported = total(&admin, &out)?;
+            let behind =
+                total(&admin, &self.arena.topic)? - committed(&admin, &out, &self.arena.topic)?;
+            if exported > last.0 || behind > 0 {
+                last = (exported, Instant::now(), spent(usage, started.elapsed()));
+            } else if last.1.elapsed() > quiet {
+                process.stop()?;
+                return Ok((last.2, Some(out)));
+            }
+            ensure!(
+                started.elapsed() < DONE_WITHIN,
+                "not done within {DONE_WITHIN:?}\n{}",
+                process.log()
+            );
+            sleep(Duration::from_millis(250));
+        }
+    }
+
+    fn collector_config(&self, out: &str) -> anyhow::Result<String> {
+        let path = root().join("crates/xtask/src/bench/peer/collector.yaml");
+        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        let wait = format!("{}s", self.arena.load.wait_s());
+        let values = [
+            ("${BROKERS}", self.arena.bootstrap.as_str()),
+            ("${IN}", &self.arena.topic),
+            ("${OUT}", out),
+            ("${WAIT}", &wait),
+        ];
+        Ok(values.iter().fold(text, |text, (name, value)| text.replace(name, value)))
+    }
+
+    fn make_topic(&self, whose: &str) -> anyhow::Result<String> {
+        let name = format!("{}-{whose}-{}", self.arena.topic, self.run);
+        let configs = BTreeMap::from([("max.message.bytes".to_owned(), "8100000".to_owned())]);
+        let plan = TopicPlan {
+            name: name.clone(),
+            partitions: i32::try_from(PARTITIONS)?,
+            configs,
+            ..TopicPlan::default()
+        };
+        Admin::new(&self.arena.cluster.settings())?.ensure(&plan)?;
+        Ok(name)
+    }
+}
+
+fn spent(usage: Usage, wall: Duration) -> Spent {
+    Spent { cpu: usage.cpu, peak_bytes: usage.peak_bytes, wall }
+}
+
+fn total(admin: &Admin, topic: &str) -> anyhow::Result<i64> {
+    let ends = admin.end_offsets(topic, Isolation::Uncommitted)?;
+    Ok(ends.iter().map(|end| end.offset).sum())
+}
+
+fn committed(admin: &Admin, group: &str, topic: &str) -> anyhow::Result<i64> {
+    let committed = admin.committed_offsets(group, topic)?;
+    Ok(committed.iter().filter_map(|one| one.offset).sum())
+}
