@@ -12,6 +12,7 @@ mod lag;
 mod observer;
 mod offsets;
 mod partitioner;
+mod polled;
 mod reader;
 mod restorer;
 mod sink;

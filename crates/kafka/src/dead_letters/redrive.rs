@@ -7,13 +7,14 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext};
 
 use super::letter::marker_headers;
 use super::topic::StoredLetter;
 use crate::client::{ClientSettings, log_error, log_line};
 use crate::error::{ClientError, describe};
 use crate::partitioner::Partitioner;
+use crate::polled::Polled;
 use crate::reader::StoredRecord;
 
 /// How a [`Redriver`] writes.
@@ -80,7 +81,7 @@ pub enum RedriveError {
 
 /// Writes records back, and that it did.
 pub struct Redriver {
-    producer: ThreadedProducer<Deliveries>,
+    producer: Polled<Deliveries>,
     letters: String,
 }
 
@@ -113,8 +114,7 @@ impl Redriver {
             ("compression.type", compression),
         ];
         let config = client.config_with(TIMEOUTS, &owned);
-        let producer: ThreadedProducer<Deliveries> =
-            client.client(&config, Deliveries::default())?;
+        let producer = Polled::open(client, &config, Deliveries::default())?;
         let redriver = Self { producer, letters: letters.clone() };
         let result = retrying(|| redriver.producer.init_transactions(STEP));
         result.map_err(|error| RedriveError::Initialise {

@@ -36,7 +36,7 @@ impl Adding {
         metadata: ConsumerGroupMetadata,
     ) -> std::io::Result<Self> {
         let (sender, answer) = sync_channel(1);
-        let producer = producer.handle().clone();
+        let producer = producer.handle().share();
         let call = move || {
             let result = producer.send_offsets_to_transaction(&offsets, &metadata, Sink::STEP);
             // Whoever asked may have given up.

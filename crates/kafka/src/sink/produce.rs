@@ -8,17 +8,17 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, DeliveryResult, Header, Message as _, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ProducerContext};
 
 use super::records::OutgoingRecord;
 use super::{Delivery, SinkSettings};
 use crate::client::{ClientSettings, TRANSACTION_TIMEOUT_MS, log_error, log_line};
 use crate::error::{SinkError, describe};
+use crate::polled::Polled;
 
-/// A producer with a thread of its own that collects acknowledgements: without one, aborts hang
-/// until their time-out.
+/// A producer of transactions.
 pub(super) struct Transactional {
-    producer: ThreadedProducer<Context>,
+    producer: Polled<Context>,
 }
 
 /// The producers under a sink.
@@ -185,7 +185,7 @@ impl Transactional {
             owned.push(("transactional.id", &settings.transactional_id));
         }
         let config = client.config_with(&defaults, &owned);
-        let producer: ThreadedProducer<Context> = client.client(&config, Context::default())?;
+        let producer = Polled::open(client, &config, Context::default())?;
         let opened = Self { producer };
         if is_transactional {
             opened.initialise(&settings.transactional_id)?;
@@ -213,7 +213,7 @@ impl Transactional {
         }
     }
 
-    pub(super) fn handle(&self) -> &ThreadedProducer<Context> {
+    pub(super) fn handle(&self) -> &Polled<Context> {
         &self.producer
     }
 
