@@ -218,14 +218,14 @@ impl Arena<'_> {
         &self,
         runs: u32,
         name: &str,
-        run: impl Fn(&Contender<'_>) -> anyhow::Result<(contender::Spent, Option<String>)>,
+        run: impl Fn(&Contender<'_>) -> anyhow::Result<(contender::Spent, Option<contender::Exported>)>,
     ) -> anyhow::Result<Row> {
         let mut rows = Vec::new();
         for number in 0..runs {
             let contender = Contender { arena: self, run: number };
             let (spent, exported) =
                 run(&contender).with_context(|| format!("{name}, {} load", self.load.name()))?;
-            let comparison = exported.map(|topic| self.verify(&topic)).transpose()?;
+            let comparison = exported.map(|exported| self.verify(&exported)).transpose()?;
             rows.push(Row { name: name.to_owned(), spans: self.spans, spent, comparison });
         }
         rows.sort_by_key(|row| row.spent.cpu);
@@ -236,9 +236,13 @@ impl Arena<'_> {
         Ok(median)
     }
 
-    fn verify(&self, topic: &str) -> anyhow::Result<Comparison> {
+    fn verify(&self, exported: &contender::Exported) -> anyhow::Result<Comparison> {
         let mut comparer = Comparer::new(&self.expected);
-        let mut reader = Reader::open(&self.cluster.settings(), topic, Isolation::Committed)?;
+        if exported.is_encoded_anew {
+            comparer = comparer.by_id();
+        }
+        let mut reader =
+            Reader::open(&self.cluster.settings(), &exported.topic, Isolation::Committed)?;
         reader.for_each(contender::PATIENCE, |record| {
             comparer.record(record.key(), record.value().unwrap_or_default());
             std::ops::ControlFlow::Continue(())

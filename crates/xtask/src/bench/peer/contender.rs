@@ -46,8 +46,15 @@ pub(super) struct Contender<'a> {
     pub(super) run: u32,
 }
 
-/// What a run took, and the topic that holds what it exported.
-type Outcome = anyhow::Result<(Spent, Option<String>)>;
+/// Where a run's exports are.
+pub(super) struct Exported {
+    pub(super) topic: String,
+    /// Its spans are not byte for byte as they came.
+    pub(super) is_encoded_anew: bool,
+}
+
+/// What a run took, and what it exported, if anything.
+type Outcome = anyhow::Result<(Spent, Option<Exported>)>;
 
 impl Contender<'_> {
     /// Only reads.
@@ -102,7 +109,10 @@ impl Contender<'_> {
             if let Some(status) = process.try_wait()? {
                 ensure!(status.success(), "tailsift: {status}\n{}", process.stderr());
                 let wall = started.elapsed().saturating_sub(IDLE);
-                return Ok((spent(usage, wall), Some(out)));
+                return Ok((
+                    spent(usage, wall),
+                    Some(Exported { topic: out, is_encoded_anew: false }),
+                ));
             }
             ensure!(
                 started.elapsed() < DONE_WITHIN,
@@ -134,7 +144,7 @@ impl Contender<'_> {
                 last = (exported, Instant::now(), spent(usage, started.elapsed()));
             } else if last.1.elapsed() > quiet {
                 process.stop()?;
-                return Ok((last.2, Some(out)));
+                return Ok((last.2, Some(Exported { topic: out, is_encoded_anew: true })));
             }
             ensure!(
                 started.elapsed() < DONE_WITHIN,
