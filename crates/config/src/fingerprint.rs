@@ -1,8 +1,10 @@
 //! A short name for everything that a verdict depends on.
 
 use tailsift_policy::{
-    And, Compatibility, Derive, Kind, Latency, LowConfidence, NameMatch, NumericAttribute, Policy,
-    Probabilistic, Scale, Semantics, SpanLatency, StatusCodes, StringAttribute,
+    And, BooleanAttribute, BytesLimiting, Compatibility, Composite, Derive, DropIf, Kind, Latency,
+    LowConfidence, NameMatch, Not, NumericAttribute, Policy, Probabilistic, RateAllocation,
+    RateLimiting, Scale, Semantics, SpanCount, SpanLatency, StatusCodes, StringAttribute,
+    TraceState,
 };
 
 /// 16 hexadecimal digits.
@@ -68,35 +70,29 @@ impl Hash {
         }
     }
 
+    fn integers(&mut self, kind: &str, values: &[i64]) {
+        self.text(kind);
+        values.iter().for_each(|value| self.integer(*value));
+    }
+
+    fn combined(&mut self, kind: &str, policies: &[Policy]) {
+        self.text(kind);
+        self.policies(policies);
+    }
+
     fn kind(&mut self, kind: &Kind) {
         match kind {
             Kind::AlwaysSample => self.text("always_sample"),
             Kind::Latency(Latency { threshold_ms, upper_threshold_ms }) => {
-                self.text("latency");
-                self.integer(*threshold_ms);
-                self.integer(*upper_threshold_ms);
+                self.integers("latency", &[*threshold_ms, *upper_threshold_ms]);
             }
             Kind::StatusCode(StatusCodes(codes)) => {
                 self.text("status_code");
                 self.length(codes.len());
                 codes.iter().for_each(|code| self.integer(i64::from(code.0)));
             }
-            Kind::StringAttribute(kind) => {
-                let StringAttribute { key, values, enabled_regex_matching, invert_match } = kind;
-                self.text("string_attribute");
-                self.text(key);
-                self.texts(values);
-                self.integer(i64::from(*enabled_regex_matching));
-                self.integer(i64::from(*invert_match));
-            }
-            Kind::NumericAttribute(kind) => {
-                let NumericAttribute { key, min_value, max_value, invert_match } = kind;
-                self.text("numeric_attribute");
-                self.text(key);
-                self.optional(*min_value);
-                self.optional(*max_value);
-                self.integer(i64::from(*invert_match));
-            }
+            Kind::StringAttribute(kind) => self.string_attribute(kind),
+            Kind::NumericAttribute(kind) => self.numeric_attribute(kind),
             Kind::Probabilistic(Probabilistic { sampling_percentage, hash_salt }) => {
                 self.text("probabilistic");
                 self.number(*sampling_percentage);
@@ -104,10 +100,63 @@ impl Hash {
             }
             Kind::LowConfidence(kind) => self.low_confidence(kind),
             Kind::SpanLatency(kind) => self.span_latency(kind),
-            Kind::And(And { policies }) => {
-                self.text("and");
-                self.policies(policies);
+            Kind::And(And { policies }) => self.combined("and", policies),
+            Kind::BooleanAttribute(BooleanAttribute { key, value, invert_match }) => {
+                self.text("boolean_attribute");
+                self.text(key);
+                self.integer(i64::from(*value));
+                self.integer(i64::from(*invert_match));
             }
+            Kind::TraceState(TraceState { key, values }) => {
+                self.text("trace_state");
+                self.text(key);
+                self.texts(values);
+            }
+            Kind::TraceFlags => self.text("trace_flags"),
+            Kind::SpanCount(SpanCount { min_spans, max_spans }) => {
+                self.integers("span_count", &[i64::from(*min_spans), i64::from(*max_spans)]);
+            }
+            Kind::RateLimiting(RateLimiting { spans_per_second, burst_capacity }) => {
+                self.integers("rate_limiting", &[*spans_per_second, *burst_capacity]);
+            }
+            Kind::BytesLimiting(BytesLimiting { bytes_per_second, burst_capacity }) => {
+                self.integers("bytes_limiting", &[*bytes_per_second, *burst_capacity]);
+            }
+            Kind::Not(Not(policy)) => self.combined("not", std::slice::from_ref(policy)),
+            Kind::Drop(DropIf(policies)) => self.combined("drop", policies),
+            Kind::Composite(kind) => self.composite(kind),
+        }
+    }
+
+    fn string_attribute(&mut self, kind: &StringAttribute) {
+        let StringAttribute { key, values, enabled_regex_matching, invert_match } = kind;
+        self.text("string_attribute");
+        self.text(key);
+        self.texts(values);
+        self.integer(i64::from(*enabled_regex_matching));
+        self.integer(i64::from(*invert_match));
+    }
+
+    fn numeric_attribute(&mut self, kind: &NumericAttribute) {
+        let NumericAttribute { key, min_value, max_value, invert_match } = kind;
+        self.text("numeric_attribute");
+        self.text(key);
+        self.optional(*min_value);
+        self.optional(*max_value);
+        self.integer(i64::from(*invert_match));
+    }
+
+    fn composite(&mut self, kind: &Composite) {
+        let Composite { max_total_spans_per_second, policy_order, sub_policies, rate_allocation } =
+            kind;
+        self.text("composite");
+        self.integer(*max_total_spans_per_second);
+        self.texts(policy_order);
+        self.policies(sub_policies);
+        self.length(rate_allocation.len());
+        for RateAllocation { policy, percent } in rate_allocation {
+            self.text(policy);
+            self.integer(*percent);
         }
     }
 

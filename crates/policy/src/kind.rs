@@ -2,25 +2,41 @@
 
 pub(crate) mod always_sample;
 pub(crate) mod and;
+pub(crate) mod boolean_attribute;
+pub(crate) mod bytes_limiting;
+pub(crate) mod composite;
+pub(crate) mod drop;
 pub(crate) mod latency;
 pub(crate) mod low_confidence;
+pub(crate) mod not;
 pub(crate) mod numeric_attribute;
 pub(crate) mod probabilistic;
+pub(crate) mod rate_limiting;
+pub(crate) mod span_count;
 pub(crate) mod span_latency;
 pub(crate) mod status_code;
 pub(crate) mod string_attribute;
+pub(crate) mod trace_state;
 
 use tailsift_trace::TraceId;
 
 use crate::compile::{Compiler, SpanContext};
 use crate::kind::and::And;
+use crate::kind::boolean_attribute::BooleanAttribute;
+use crate::kind::bytes_limiting::BytesLimiting;
+use crate::kind::composite::Composite;
+use crate::kind::drop::DropIf;
 use crate::kind::latency::Latency;
 use crate::kind::low_confidence::LowConfidence;
+use crate::kind::not::Not;
 use crate::kind::numeric_attribute::NumericAttribute;
 use crate::kind::probabilistic::Probabilistic;
+use crate::kind::rate_limiting::RateLimiting;
+use crate::kind::span_count::SpanCount;
 use crate::kind::span_latency::SpanLatency;
 use crate::kind::status_code::StatusCodes;
 use crate::kind::string_attribute::StringAttribute;
+use crate::kind::trace_state::TraceState;
 use crate::{Facts, Tally, Threshold, Vote};
 
 /// A named rule, as configured.
@@ -53,6 +69,24 @@ pub enum Kind {
     SpanLatency(SpanLatency),
     /// All sub-policies say sampled.
     And(And),
+    /// A truth attribute has this value.
+    BooleanAttribute(BooleanAttribute),
+    /// A span's tracestate has one of these members.
+    TraceState(TraceState),
+    /// A span was marked as sampled by whoever made it (bit 0 of its W3C flags).
+    TraceFlags,
+    /// The trace has so many spans.
+    SpanCount(SpanCount),
+    /// So many spans a second.
+    RateLimiting(RateLimiting),
+    /// So many bytes a second.
+    BytesLimiting(BytesLimiting),
+    /// The opposite of a sub-policy.
+    Not(Not),
+    /// Drops the trace if all sub-policies say sampled.
+    Drop(DropIf),
+    /// Sub-policies that share a budget.
+    Composite(Composite),
 }
 
 /// A kind, compiled.
@@ -80,7 +114,12 @@ impl Kind {
     /// The policies in it, sub-policies included.
     pub(crate) fn count(&self) -> usize {
         match self {
-            Self::And(and) => 1 + and.policies.iter().map(|p| p.kind.count()).sum::<usize>(),
+            Self::And(And { policies })
+            | Self::Drop(DropIf(policies))
+            | Self::Composite(Composite { sub_policies: policies, .. }) => {
+                1 + policies.iter().map(|p| p.kind.count()).sum::<usize>()
+            }
+            Self::Not(Not(policy)) => 1 + policy.kind.count(),
             Self::AlwaysSample
             | Self::Latency(_)
             | Self::StatusCode(_)
@@ -88,7 +127,13 @@ impl Kind {
             | Self::NumericAttribute(_)
             | Self::Probabilistic(_)
             | Self::LowConfidence(_)
-            | Self::SpanLatency(_) => 1,
+            | Self::SpanLatency(_)
+            | Self::BooleanAttribute(_)
+            | Self::TraceState(_)
+            | Self::TraceFlags
+            | Self::SpanCount(_)
+            | Self::RateLimiting(_)
+            | Self::BytesLimiting(_) => 1,
         }
     }
 
@@ -103,6 +148,18 @@ impl Kind {
             Self::LowConfidence(kind) => Rule::LowConfidence(kind.compile(path, compiler)),
             Self::SpanLatency(kind) => Rule::SpanLatency(kind.compile(path, compiler)),
             Self::And(kind) => Rule::And(kind.compile(path, compiler)),
+            Self::BooleanAttribute(_)
+            | Self::TraceState(_)
+            | Self::TraceFlags
+            | Self::SpanCount(_)
+            | Self::RateLimiting(_)
+            | Self::BytesLimiting(_)
+            | Self::Not(_)
+            | Self::Drop(_)
+            | Self::Composite(_) => {
+                compiler.refuse(path, "is of a kind that cannot be judged yet");
+                Rule::AlwaysSample
+            }
         }
     }
 }

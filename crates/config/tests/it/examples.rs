@@ -66,6 +66,15 @@ fn kinds_load_as_documented() {
             Kind::LowConfidence(_) => "low_confidence",
             Kind::SpanLatency(_) => "span_latency",
             Kind::And(_) => "and",
+            Kind::BooleanAttribute(_) => "boolean_attribute",
+            Kind::TraceState(_) => "trace_state",
+            Kind::TraceFlags => "trace_flags",
+            Kind::SpanCount(_) => "span_count",
+            Kind::RateLimiting(_) => "rate_limiting",
+            Kind::BytesLimiting(_) => "bytes_limiting",
+            Kind::Not(_) => "not",
+            Kind::Drop(_) => "drop",
+            Kind::Composite(_) => "composite",
         };
         assert!(text.contains(&format!("type: {kind}")), "{text} loads as {kind}");
     }
