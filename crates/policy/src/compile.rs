@@ -4,6 +4,8 @@ use regex::bytes::{Regex, RegexBuilder};
 use tailsift_trace::{Attribute, AttributeKey, Interest, Span};
 
 use crate::facts::Bit;
+use crate::kind::{Kind, Policy, Rule};
+use crate::limiters::Budgets;
 use crate::pattern::from_collector;
 use crate::{Compatibility, PolicyError, Semantics};
 
@@ -16,7 +18,18 @@ pub(crate) struct Compiler<'a> {
     pub(crate) errors: Vec<PolicyError>,
     pub(crate) reads_randomness: bool,
     pub(crate) interest: Interest,
+    pub(crate) budgets: Budgets,
     bits: u16,
+}
+
+/// Where a policy stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Within {
+    Set,
+    And,
+    Not,
+    Drop,
+    Composite,
 }
 
 /// One span with what a policy may see of it.
@@ -33,6 +46,7 @@ impl<'a> Compiler<'a> {
             errors: Vec::new(),
             reads_randomness: false,
             interest: Interest::default(),
+            budgets: Budgets::default(),
             bits: 0,
         }
     }
@@ -66,7 +80,70 @@ impl<'a> Compiler<'a> {
         }
     }
 
+    /// Compiles the policies within another.
+    pub(crate) fn sub_policies(
+        &mut self,
+        path: &str,
+        within: Within,
+        policies: Vec<Policy>,
+    ) -> Vec<Rule> {
+        let children = policies.into_iter().enumerate();
+        children
+            .map(|(index, sub)| sub.kind.compile(&format!("{path}[{index}]"), within, self))
+            .collect()
+    }
+
+    /// Natively a bucket has a rate, since one that is never filled again keeps nothing soon.
+    pub(crate) fn check_bucket(&mut self, path: &str, rate_key: &str, rate: i64, burst: i64) {
+        if self.collector() {
+            return;
+        }
+        if rate < 1 {
+            self.refuse(format!("{path}.{rate_key}"), format!("must be at least 1, got {rate}"));
+        }
+        if burst < 0 {
+            let message = format!("must be 0 (twice the rate) or more, got {burst}");
+            self.refuse(format!("{path}.burst_capacity"), message);
+        }
+    }
+
     pub(crate) fn refuse(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.errors.push(PolicyError::new(path, message));
+    }
+}
+
+impl Within {
+    /// True if a policy of that kind may stand here.
+    pub(crate) fn takes(self, kind: &Kind) -> bool {
+        match kind {
+            Kind::And(_) => matches!(self, Self::Set | Self::Composite),
+            Kind::Not(_) => matches!(self, Self::Set | Self::And | Self::Drop),
+            Kind::Drop(_) | Kind::Composite(_) => self == Self::Set,
+            Kind::AlwaysSample
+            | Kind::Latency(_)
+            | Kind::StatusCode(_)
+            | Kind::StringAttribute(_)
+            | Kind::NumericAttribute(_)
+            | Kind::Probabilistic(_)
+            | Kind::LowConfidence(_)
+            | Kind::SpanLatency(_)
+            | Kind::BooleanAttribute(_)
+            | Kind::TraceState(_)
+            | Kind::TraceFlags
+            | Kind::SpanCount(_)
+            | Kind::RateLimiting(_)
+            | Kind::BytesLimiting(_) => true,
+        }
+    }
+
+    pub(crate) fn refusal(self, kind: &Kind) -> String {
+        let (place, takes) = match self {
+            Self::Set => ("the list", "all kinds"),
+            Self::And => ("`and`", "simple kinds and `not`"),
+            Self::Not => ("`not`", "simple kinds"),
+            Self::Drop => ("`drop`", "simple kinds and `not`"),
+            Self::Composite => ("`composite`", "simple kinds and `and`"),
+        };
+        format!("`{}` cannot stand within {place}, which takes {takes}", kind.name())
     }
 }

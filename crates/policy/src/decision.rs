@@ -11,6 +11,8 @@ pub enum Vote {
     NotSampled,
     /// Drop it, whatever the others say.
     Dropped,
+    /// The policy failed on this trace: it has no vote.
+    Error,
 }
 
 /// What becomes of a trace.
@@ -100,10 +102,23 @@ impl fmt::Display for Threshold {
 pub struct Outcome {
     /// Keep or drop.
     pub verdict: Verdict,
-    /// The first policy in configured order whose vote won; `None` if none asked to keep it.
+    /// The first policy in configured order whose vote won: one that asked to keep a kept trace, a
+    /// `drop` that asked to drop a dropped one. `None` if none asked for anything.
     pub policy: Option<u16>,
     /// The threshold, if the deciding policy was a matter of chance.
     pub threshold: Option<Threshold>,
+    /// The sub-policy for which a `composite` said sampled, the last that did.
+    pub composite: Option<SubPolicy>,
+}
+
+/// A policy within a `composite` of the list
+/// ([`PolicySet::sub_name`](crate::PolicySet::sub_name)).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SubPolicy {
+    /// The composite's place in the configured list.
+    pub policy: u16,
+    /// The sub-policy's place in `composite_sub_policy`.
+    pub child: u16,
 }
 
 /// The recorded end of a trace's wait.

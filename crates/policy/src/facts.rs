@@ -4,11 +4,16 @@ use tailsift_trace::UnixNano;
 
 /// The small state that policies judge.
 ///
-/// About 56 bytes; a set of more than 64 bits of policy state moves to the heap.
+/// 64 bytes; a set of more than 64 bits of policy state moves to the heap.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Facts {
     /// Spans folded in, repeats included.
     pub spans: u32,
+    /// Bytes of the trace as the Collector counts them, the sum of its `ResourceSpans` as protobuf;
+    /// 0 unless a policy asks. Stops at 4 GiB, which no trace reaches.
+    pub bytes: u32,
+    /// The same with the key and the length in front of each `ResourceSpans`.
+    pub framed_bytes: u32,
     /// A span without a parent was seen.
     pub root_seen: bool,
     /// The earliest start; 0 until one is known.

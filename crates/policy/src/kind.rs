@@ -16,11 +16,12 @@ pub(crate) mod span_count;
 pub(crate) mod span_latency;
 pub(crate) mod status_code;
 pub(crate) mod string_attribute;
+pub(crate) mod trace_flags;
 pub(crate) mod trace_state;
 
-use tailsift_trace::TraceId;
+use tailsift_trace::{Millis, TraceId};
 
-use crate::compile::{Compiler, SpanContext};
+use crate::compile::{Compiler, SpanContext, Within};
 use crate::kind::and::And;
 use crate::kind::boolean_attribute::BooleanAttribute;
 use crate::kind::bytes_limiting::BytesLimiting;
@@ -37,6 +38,7 @@ use crate::kind::span_latency::SpanLatency;
 use crate::kind::status_code::StatusCodes;
 use crate::kind::string_attribute::StringAttribute;
 use crate::kind::trace_state::TraceState;
+use crate::limiters::Limiters;
 use crate::{Facts, Tally, Threshold, Vote};
 
 /// A named rule, as configured.
@@ -101,6 +103,25 @@ pub(crate) enum Rule {
     LowConfidence(low_confidence::Rule),
     SpanLatency(span_latency::Rule),
     And(Vec<Rule>),
+    BooleanAttribute(boolean_attribute::Rule),
+    TraceState(trace_state::Rule),
+    TraceFlags(trace_flags::Rule),
+    SpanCount(span_count::Rule),
+    RateLimiting(rate_limiting::Rule),
+    BytesLimiting(bytes_limiting::Rule),
+    Not(Box<Rule>),
+    Drop(Vec<Rule>),
+    Composite(Box<composite::Compiled>),
+}
+
+/// A trace that is being judged.
+pub(crate) struct Case<'a> {
+    pub(crate) trace_id: TraceId,
+    pub(crate) facts: &'a Facts,
+    pub(crate) now: Millis,
+    pub(crate) limiters: &'a mut Limiters,
+    /// The sub-policy of the composite that was asked last and said sampled.
+    pub(crate) marked: Option<u16>,
 }
 
 impl Policy {
@@ -137,7 +158,35 @@ impl Kind {
         }
     }
 
-    pub(crate) fn compile(self, path: &str, compiler: &mut Compiler<'_>) -> Rule {
+    /// Its name in configurations.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::AlwaysSample => "always_sample",
+            Self::Latency(_) => "latency",
+            Self::StatusCode(_) => "status_code",
+            Self::StringAttribute(_) => "string_attribute",
+            Self::NumericAttribute(_) => "numeric_attribute",
+            Self::Probabilistic(_) => "probabilistic",
+            Self::LowConfidence(_) => "low_confidence",
+            Self::SpanLatency(_) => "span_latency",
+            Self::And(_) => "and",
+            Self::BooleanAttribute(_) => "boolean_attribute",
+            Self::TraceState(_) => "trace_state",
+            Self::TraceFlags => "trace_flags",
+            Self::SpanCount(_) => "span_count",
+            Self::RateLimiting(_) => "rate_limiting",
+            Self::BytesLimiting(_) => "bytes_limiting",
+            Self::Not(_) => "not",
+            Self::Drop(_) => "drop",
+            Self::Composite(_) => "composite",
+        }
+    }
+
+    pub(crate) fn compile(self, path: &str, within: Within, compiler: &mut Compiler<'_>) -> Rule {
+        if !within.takes(&self) {
+            compiler.refuse(path, within.refusal(&self));
+            return Rule::AlwaysSample;
+        }
         match self {
             Self::AlwaysSample => Rule::AlwaysSample,
             Self::Latency(kind) => Rule::Latency(kind.compile(path, compiler)),
@@ -148,18 +197,15 @@ impl Kind {
             Self::LowConfidence(kind) => Rule::LowConfidence(kind.compile(path, compiler)),
             Self::SpanLatency(kind) => Rule::SpanLatency(kind.compile(path, compiler)),
             Self::And(kind) => Rule::And(kind.compile(path, compiler)),
-            Self::BooleanAttribute(_)
-            | Self::TraceState(_)
-            | Self::TraceFlags
-            | Self::SpanCount(_)
-            | Self::RateLimiting(_)
-            | Self::BytesLimiting(_)
-            | Self::Not(_)
-            | Self::Drop(_)
-            | Self::Composite(_) => {
-                compiler.refuse(path, "is of a kind that cannot be judged yet");
-                Rule::AlwaysSample
-            }
+            Self::BooleanAttribute(kind) => Rule::BooleanAttribute(kind.compile(path, compiler)),
+            Self::TraceState(kind) => Rule::TraceState(kind.compile(path, compiler)),
+            Self::TraceFlags => Rule::TraceFlags(trace_flags::compile(compiler)),
+            Self::SpanCount(kind) => Rule::SpanCount(kind.compile(path, compiler)),
+            Self::RateLimiting(kind) => Rule::RateLimiting(kind.compile(path, compiler)),
+            Self::BytesLimiting(kind) => Rule::BytesLimiting(kind.compile(path, compiler)),
+            Self::Not(kind) => Rule::Not(Box::new(kind.compile(path, compiler))),
+            Self::Drop(kind) => Rule::Drop(kind.compile(path, compiler)),
+            Self::Composite(kind) => Rule::Composite(Box::new(kind.compile(path, compiler))),
         }
     }
 }
@@ -168,28 +214,52 @@ impl Rule {
     #[inline]
     pub(crate) fn fold(&self, facts: &mut Facts, context: &SpanContext<'_, '_>, tally: &mut Tally) {
         match self {
-            Self::AlwaysSample | Self::Probabilistic(_) => {}
+            Self::AlwaysSample
+            | Self::Probabilistic(_)
+            | Self::SpanCount(_)
+            | Self::RateLimiting(_)
+            | Self::BytesLimiting(_) => {}
             Self::Latency(rule) => rule.fold(facts),
             Self::StatusCode(rule) => rule.fold(facts, context),
             Self::StringAttribute(rule) => rule.fold(facts, context),
             Self::NumericAttribute(rule) => rule.fold(facts, context),
             Self::LowConfidence(rule) => rule.fold(facts, context, tally),
             Self::SpanLatency(rule) => rule.fold(facts, context),
-            Self::And(rules) => rules.iter().for_each(|rule| rule.fold(facts, context, tally)),
+            Self::BooleanAttribute(rule) => rule.fold(facts, context),
+            Self::TraceState(rule) => rule.fold(facts, context),
+            Self::TraceFlags(rule) => rule.fold(facts, context),
+            Self::Not(rule) => rule.fold(facts, context, tally),
+            Self::And(rules) | Self::Drop(rules) => {
+                rules.iter().for_each(|rule| rule.fold(facts, context, tally));
+            }
+            Self::Composite(rule) => {
+                rule.rules.iter().for_each(|rule| rule.fold(facts, context, tally));
+            }
         }
     }
 
-    pub(crate) fn vote(&self, trace_id: TraceId, facts: &Facts) -> Vote {
+    /// What it says of a trace. A budget that lets it pass is charged.
+    pub(crate) fn vote(&self, case: &mut Case<'_>) -> Vote {
+        let facts = case.facts;
         let sampled = match self {
             Self::AlwaysSample => always_sample::sampled(facts),
             Self::Latency(rule) => rule.sampled(facts),
             Self::StatusCode(rule) => rule.sampled(facts),
             Self::StringAttribute(rule) => rule.sampled(facts),
             Self::NumericAttribute(rule) => rule.sampled(facts),
-            Self::Probabilistic(rule) => rule.sampled(trace_id, facts),
+            Self::Probabilistic(rule) => rule.sampled(case.trace_id, facts),
             Self::LowConfidence(rule) => rule.sampled(facts),
             Self::SpanLatency(rule) => rule.sampled(facts),
-            Self::And(rules) => and::sampled(rules, trace_id, facts),
+            Self::BooleanAttribute(rule) => rule.sampled(facts),
+            Self::TraceState(rule) => rule.sampled(facts),
+            Self::TraceFlags(rule) => rule.sampled(facts),
+            Self::SpanCount(rule) => rule.sampled(facts),
+            Self::RateLimiting(rule) => rule.sampled(case),
+            Self::BytesLimiting(rule) => rule.sampled(case),
+            Self::And(rules) => return and::all(rules.iter().map(|rule| rule.vote(case))),
+            Self::Drop(rules) => return drop::dropped(rules.iter().map(|rule| rule.vote(case))),
+            Self::Not(rule) => return not::opposite(rule.vote(case)),
+            Self::Composite(rule) => return rule.vote(case),
         };
         if sampled { Vote::Sampled } else { Vote::NotSampled }
     }
@@ -197,31 +267,78 @@ impl Rule {
     /// True if the vote follows from the spans alone: no chance, no budget.
     pub(crate) fn is_certain(&self) -> bool {
         match self {
-            Self::Probabilistic(_) => false,
-            Self::And(rules) => rules.iter().all(Self::is_certain),
+            Self::Probabilistic(_)
+            | Self::RateLimiting(_)
+            | Self::BytesLimiting(_)
+            | Self::Composite(_) => false,
+            Self::And(rules) | Self::Drop(rules) => rules.iter().all(Self::is_certain),
+            Self::Not(rule) => rule.is_certain(),
             Self::AlwaysSample
             | Self::Latency(_)
             | Self::StatusCode(_)
             | Self::StringAttribute(_)
             | Self::NumericAttribute(_)
             | Self::LowConfidence(_)
-            | Self::SpanLatency(_) => true,
+            | Self::SpanLatency(_)
+            | Self::BooleanAttribute(_)
+            | Self::TraceState(_)
+            | Self::TraceFlags(_)
+            | Self::SpanCount(_) => true,
         }
     }
 
-    /// The threshold of a rule that is a matter of chance, natively.
+    /// True if what other traces have spent takes part in the vote.
+    pub(crate) fn has_budget(&self) -> bool {
+        match self {
+            Self::RateLimiting(_) | Self::BytesLimiting(_) | Self::Composite(_) => true,
+            Self::And(rules) | Self::Drop(rules) => rules.iter().any(Self::has_budget),
+            Self::Not(rule) => rule.has_budget(),
+            Self::AlwaysSample
+            | Self::Latency(_)
+            | Self::StatusCode(_)
+            | Self::StringAttribute(_)
+            | Self::NumericAttribute(_)
+            | Self::Probabilistic(_)
+            | Self::LowConfidence(_)
+            | Self::SpanLatency(_)
+            | Self::BooleanAttribute(_)
+            | Self::TraceState(_)
+            | Self::TraceFlags(_)
+            | Self::SpanCount(_) => false,
+        }
+    }
+
+    /// The threshold of a rule that is a matter of chance, natively. With a budget in it the
+    /// probability is unknown, and with chance turned round no threshold says it.
     pub(crate) fn threshold(&self) -> Option<Threshold> {
         match self {
             Self::Probabilistic(rule) => rule.threshold(),
             // All must agree, so the highest threshold is the one that was passed.
-            Self::And(rules) => rules.iter().filter_map(Self::threshold).max(),
-            Self::AlwaysSample
+            Self::And(rules) if rules.iter().all(Self::has_a_threshold) => {
+                rules.iter().filter_map(Self::threshold).max()
+            }
+            Self::And(_)
+            | Self::AlwaysSample
             | Self::Latency(_)
             | Self::StatusCode(_)
             | Self::StringAttribute(_)
             | Self::NumericAttribute(_)
             | Self::LowConfidence(_)
-            | Self::SpanLatency(_) => None,
+            | Self::SpanLatency(_)
+            | Self::BooleanAttribute(_)
+            | Self::TraceState(_)
+            | Self::TraceFlags(_)
+            | Self::SpanCount(_)
+            | Self::RateLimiting(_)
+            | Self::BytesLimiting(_)
+            | Self::Not(_)
+            | Self::Drop(_)
+            | Self::Composite(_) => None,
         }
+    }
+
+    /// True if it is certain, or as likely as a threshold says.
+    fn has_a_threshold(&self) -> bool {
+        self.is_certain() || self.threshold().is_some()
     }
 }

@@ -3,15 +3,16 @@
 //! A [`PolicySet`] is compiled from [`Policy`]s. It says which attributes it wants to see
 //! ([`PolicySet::interest`]), folds each arriving span into a trace's small [`Facts`]
 //! ([`PolicySet::fold`]), and, once the trace has closed, judges those facts
-//! ([`PolicySet::judge`]): never the spans again.
+//! ([`PolicySet::judge`]): never the spans again. What budgets have left is in [`Limiters`].
 //!
 //! ```
 //! use tailsift_policy::{Facts, Kind, Policy, PolicySet, Semantics, StatusCodes, Verdict};
-//! use tailsift_trace::{StatusCode, TraceId};
+//! use tailsift_trace::{Millis, StatusCode, TraceId};
 //!
 //! let errors = Policy::new("errors", Kind::StatusCode(StatusCodes(vec![StatusCode::ERROR])));
 //! let set = PolicySet::compile(vec![errors], Semantics::default()).unwrap();
-//! let outcome = set.judge(TraceId([1; 16]), &Facts::default(), &mut Vec::new());
+//! let (id, facts, mut limiters) = (TraceId([1; 16]), Facts::default(), set.limiters(1));
+//! let outcome = set.judge(id, &facts, &mut limiters, Millis(0), &mut Vec::new());
 //! assert_eq!(outcome.verdict, Verdict::Drop);
 //! ```
 //!
@@ -23,12 +24,14 @@ mod decision;
 mod error;
 mod facts;
 mod kind;
+mod limiters;
 mod pattern;
 mod randomness;
 mod semantics;
 mod set;
+mod size;
 
-pub use decision::{CloseReason, Decision, Outcome, Threshold, Verdict, Vote};
+pub use decision::{CloseReason, Decision, Outcome, SubPolicy, Threshold, Verdict, Vote};
 pub use error::PolicyError;
 pub use facts::{Facts, Tally};
 pub use kind::and::And;
@@ -48,5 +51,6 @@ pub use kind::status_code::StatusCodes;
 pub use kind::string_attribute::StringAttribute;
 pub use kind::trace_state::TraceState;
 pub use kind::{Kind, Policy};
+pub use limiters::Limiters;
 pub use semantics::{Compatibility, Derive, Semantics};
 pub use set::PolicySet;

@@ -42,6 +42,9 @@ pub struct Semantics {
     pub compatibility: Compatibility,
     /// Policies after the first that says "sampled" are not asked.
     pub sample_on_first_match: bool,
+    /// A trace of more bytes, as the Collector counts them ([`Facts::bytes`](crate::Facts)), is
+    /// dropped without asking a policy; 0 = off.
+    pub maximum_trace_size_bytes: u64,
     /// Where derived attributes are read from.
     pub derive: Derive,
 }

@@ -1,17 +1,23 @@
 //! Policies, compiled: what to read of a span, how to fold it, how to judge.
 
-use tailsift_trace::{Batch, Chunk, Interest, Span, TraceId, UnixNano};
+use tailsift_trace::{Batch, Chunk, Interest, Millis, Span, TraceId, UnixNano};
 
-use crate::compile::{Compiler, SpanContext};
-use crate::kind::{Policy, Rule};
+use crate::compile::{Compiler, SpanContext, Within};
+use crate::kind::{Case, Policy, Rule};
+use crate::limiters::{Budgets, Limiters};
 use crate::randomness::explicit_randomness;
-use crate::{Compatibility, Facts, Outcome, PolicyError, Semantics, Tally, Verdict, Vote};
+use crate::{
+    Compatibility, Facts, Outcome, PolicyError, Semantics, SubPolicy, Tally, Verdict, Vote, size,
+};
 
 /// Compiled policies.
 #[derive(Debug)]
 pub struct PolicySet {
     names: Vec<String>,
     rules: Vec<Rule>,
+    /// The rules' places in the order of asking: those that drop come first.
+    order: Vec<usize>,
+    budgets: Budgets,
     interest: Interest,
     semantics: Semantics,
     reads_randomness: bool,
@@ -38,17 +44,28 @@ impl PolicySet {
         let mut rules = Vec::with_capacity(policies.len());
         for (index, policy) in policies.into_iter().enumerate() {
             names.push(policy.name);
-            rules.push(policy.kind.compile(&format!("policies[{index}]"), &mut compiler));
+            let path = format!("policies[{index}]");
+            rules.push(policy.kind.compile(&path, Within::Set, &mut compiler));
         }
-        let Compiler { errors, interest, reads_randomness, .. } = compiler;
-        if errors.is_empty() {
-            Ok(Self { names, rules, interest, semantics, reads_randomness })
-        } else {
-            Err(errors)
+        if semantics.maximum_trace_size_bytes > 0 {
+            compiler.interest.ask_for_sizes();
         }
+        let Compiler { errors, interest, reads_randomness, budgets, .. } = compiler;
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let drops = |place: &usize| matches!(rules[*place], Rule::Drop(_));
+        let (mut order, rest): (Vec<usize>, Vec<usize>) = (0..rules.len()).partition(drops);
+        order.extend(rest);
+        Ok(Self { names, rules, order, budgets, interest, semantics, reads_randomness })
     }
 
-    /// The attributes to read of each span and resource.
+    /// What budgets have on one of so many partitions of the input: all of their share.
+    pub fn limiters(&self, partitions: u32) -> Limiters {
+        self.budgets.full(partitions)
+    }
+
+    /// What to read of each span and resource.
     pub fn interest(&self) -> &Interest {
         &self.interest
     }
@@ -64,8 +81,21 @@ impl PolicySet {
         self.names.get(usize::from(policy)).map_or("", String::as_str)
     }
 
+    /// The name of a composite's sub-policy; empty if it has none.
+    pub fn sub_name(&self, SubPolicy { policy, child }: SubPolicy) -> &str {
+        match self.rules.get(usize::from(policy)) {
+            Some(Rule::Composite(rule)) => {
+                rule.names.get(usize::from(child)).map_or("", String::as_str)
+            }
+            Some(_) | None => "",
+        }
+    }
+
     /// Folds a record's spans of one trace into its facts.
     pub fn fold(&self, facts: &mut Facts, batch: &Batch<'_>, chunk: &Chunk, tally: &mut Tally) {
+        if self.interest.wants_sizes() {
+            size::fold(facts, batch.sizes_of(chunk));
+        }
         for span in batch.spans_of(chunk) {
             self.fold_times(facts, span);
             facts.spans = facts.spans.saturating_add(1);
@@ -97,50 +127,89 @@ impl PolicySet {
         }
     }
 
-    /// Judges a trace by its facts. `votes` receives the vote of each policy that was asked, in
-    /// configured order.
+    /// True if the trace exceeds the Collector's `maximum_trace_size_bytes`: there is nothing to
+    /// wait for, it will be dropped.
+    pub fn is_too_large(&self, facts: &Facts) -> bool {
+        let max = self.semantics.maximum_trace_size_bytes;
+        max > 0 && u64::from(facts.bytes) > max
+    }
+
+    /// Judges a trace by its facts, at a moment of its partition's stream time. `limiters` are
+    /// those of that partition, made by [`limiters`](Self::limiters); what they let pass they are
+    /// charged for. `votes` receives the vote of each policy, in configured order; `None` of those
+    /// that were not asked.
     ///
-    /// Dropped outweighs Sampled, Sampled outweighs NotSampled.
-    pub fn judge(&self, trace_id: TraceId, facts: &Facts, votes: &mut Vec<Vote>) -> Outcome {
+    /// Dropped outweighs Sampled, Sampled outweighs NotSampled, a policy that fails has no vote.
+    /// Policies that drop are asked first, and the first that does ends the matter. All others are
+    /// asked, so that budgets do not depend on which policy is named, unless
+    /// [`sample_on_first_match`](Semantics) is set.
+    pub fn judge(
+        &self,
+        trace_id: TraceId,
+        facts: &Facts,
+        limiters: &mut Limiters,
+        now: Millis,
+        votes: &mut Vec<Option<Vote>>,
+    ) -> Outcome {
         votes.clear();
-        for rule in &self.rules {
-            let vote = rule.vote(trace_id, facts);
-            votes.push(vote);
-            if vote == Vote::Sampled && self.semantics.sample_on_first_match {
-                break;
+        votes.resize(self.rules.len(), None);
+        let mut composite = None;
+        if !self.is_too_large(facts) {
+            let mut case = Case { trace_id, facts, now, limiters, marked: None };
+            for &place in &self.order {
+                let vote = self.rules[place].vote(&mut case);
+                votes[place] = Some(vote);
+                if let Some(child) = case.marked.take() {
+                    composite = Some(SubPolicy { policy: place as u16, child });
+                }
+                let first_match = vote == Vote::Sampled && self.semantics.sample_on_first_match;
+                if vote == Vote::Dropped || first_match {
+                    break;
+                }
             }
         }
-        let first = |wanted| votes.iter().position(|vote| *vote == wanted);
-        let (verdict, decider) = match (first(Vote::Dropped), first(Vote::Sampled)) {
-            (Some(dropper), _) => (Verdict::Drop, Some(dropper)),
-            (None, Some(sampler)) => (Verdict::Keep, Some(sampler)),
-            (None, None) => (Verdict::Drop, None),
-        };
-        let sampled = |vote: &Vote| *vote == Vote::Sampled;
+        let (verdict, decider) = decide(votes);
         // A certain keep is no matter of chance, whoever is named as the decider.
-        let certain =
-            votes.iter().zip(&self.rules).any(|(vote, rule)| sampled(vote) && rule.is_certain());
+        let certain = votes
+            .iter()
+            .zip(&self.rules)
+            .any(|(vote, rule)| *vote == Some(Vote::Sampled) && rule.is_certain());
         let threshold = match (verdict, decider) {
             (Verdict::Keep, Some(place)) if !certain => self.rules[place].threshold(),
             (Verdict::Keep | Verdict::Drop, _) => None,
         };
-        Outcome { verdict, policy: decider.map(|place| place as u16), threshold }
+        Outcome { verdict, policy: decider.map(|place| place as u16), threshold, composite }
     }
 
     /// The first policy that wants these facts kept without any chance or budget in it: what a
-    /// late span may still say of a dropped trace. `None` if a policy says Dropped.
+    /// late span may still say of a dropped trace. `None` if a policy says Dropped, or may say so
+    /// if its budget allows.
     pub fn certain_keep(&self, trace_id: TraceId, facts: &Facts) -> Option<u16> {
+        // Only rules without a budget are asked: none looks at these.
+        let limiters = &mut Limiters::default();
+        let mut case = Case { trace_id, facts, now: Millis(0), limiters, marked: None };
+        let mut sampled = |rule: &Rule| rule.vote(&mut case) == Vote::Sampled;
         let mut keeper = None;
         for (place, rule) in self.rules.iter().enumerate() {
-            match rule.vote(trace_id, facts) {
-                Vote::Dropped => return None,
-                Vote::Sampled if rule.is_certain() && keeper.is_none() => {
-                    keeper = Some(place as u16)
+            if let Rule::Drop(rules) = rule {
+                if rules.iter().all(|rule| rule.has_budget() || sampled(rule)) {
+                    return None;
                 }
-                Vote::Sampled | Vote::NotSampled => {}
+            } else if keeper.is_none() && rule.is_certain() && sampled(rule) {
+                keeper = Some(place as u16);
             }
         }
         keeper
+    }
+}
+
+/// Who wins: the first that dropped, else the first that sampled.
+fn decide(votes: &[Option<Vote>]) -> (Verdict, Option<usize>) {
+    let first = |wanted| votes.iter().position(|vote| *vote == Some(wanted));
+    match (first(Vote::Dropped), first(Vote::Sampled)) {
+        (Some(dropper), _) => (Verdict::Drop, Some(dropper)),
+        (None, Some(sampler)) => (Verdict::Keep, Some(sampler)),
+        (None, None) => (Verdict::Drop, None),
     }
 }
 

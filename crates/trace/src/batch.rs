@@ -15,6 +15,9 @@ pub struct Batch<'p> {
     pub resources: Vec<Resource>,
     /// All well-formed spans.
     pub spans: Vec<Span<'p>>,
+    /// A size for each of [`spans`](Self::spans), if asked for
+    /// ([`Interest::ask_for_sizes`](crate::Interest::ask_for_sizes)); else empty.
+    pub sizes: Vec<SpanSize>,
     /// Attributes of interest; resources and spans hold ranges into this.
     pub attributes: Vec<Attribute<'p>>,
     /// One per trace.
@@ -93,6 +96,22 @@ pub struct Span<'p> {
     pub attributes: Range<u32>,
 }
 
+/// How many bytes a span and its headers need as the Collector writes protobuf: ids and status are
+/// always written, schema URLs never. Without the keys and lengths in front of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SpanSize {
+    /// Its `ResourceSpans`, counted over the record.
+    pub resource: u32,
+    /// Its `ScopeSpans`, counted over the record.
+    pub scope: u32,
+    /// The `Resource`.
+    pub resource_bytes: u32,
+    /// The `InstrumentationScope`.
+    pub scope_bytes: u32,
+    /// The `Span`.
+    pub span_bytes: u32,
+}
+
 /// An OTLP `Status.StatusCode`: 0 unset, 1 ok, 2 error; other numbers are kept as they came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct StatusCode(pub i32);
@@ -123,6 +142,11 @@ impl<'p> Batch<'p> {
         &self.spans[range(&chunk.spans)]
     }
 
+    /// The sizes of a chunk's spans; none if they were not asked for.
+    pub fn sizes_of(&self, chunk: &Chunk) -> &[SpanSize] {
+        self.sizes.get(range(&chunk.spans)).unwrap_or(&[])
+    }
+
     /// The byte runs of a chunk.
     pub fn pieces_of(&self, chunk: &Chunk) -> &[Piece<'p>] {
         &self.pieces[range(&chunk.pieces)]
@@ -140,13 +164,23 @@ impl<'p> Batch<'p> {
 
     /// Empties the batch and frees it from its payload; the vectors keep their capacity.
     pub fn recycle<'q>(self) -> Batch<'q> {
-        let Self { mut resources, spans, attributes, mut chunks, shared, pieces, malformed: _ } =
-            self;
+        let Self {
+            mut resources,
+            spans,
+            mut sizes,
+            attributes,
+            mut chunks,
+            shared,
+            pieces,
+            malformed: _,
+        } = self;
         resources.clear();
+        sizes.clear();
         chunks.clear();
         Batch {
             resources,
             spans: emptied(spans),
+            sizes,
             attributes: emptied(attributes),
             chunks,
             shared: emptied(shared),

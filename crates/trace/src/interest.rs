@@ -12,6 +12,7 @@ pub struct Interest {
     keys: Vec<Box<[u8]>>,
     /// Bit `min(length, 63)` is set if a key of that length exists.
     lengths: u64,
+    sizes: bool,
 }
 
 impl Interest {
@@ -49,6 +50,16 @@ impl Interest {
             return None;
         }
         self.keys.iter().position(|k| **k == *key).map(|place| AttributeKey(place as u16))
+    }
+
+    /// Asks for [`Batch::sizes`](crate::Batch::sizes).
+    pub fn ask_for_sizes(&mut self) {
+        self.sizes = true;
+    }
+
+    /// True if [`Batch::sizes`](crate::Batch::sizes) are asked for.
+    pub fn wants_sizes(&self) -> bool {
+        self.sizes
     }
 
     /// True if no attribute is asked for.

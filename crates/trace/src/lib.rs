@@ -25,7 +25,7 @@ mod interest;
 mod time;
 
 pub use attribute::{Attribute, Value};
-pub use batch::{Batch, Chunk, Piece, Resource, Span, StatusCode};
+pub use batch::{Batch, Chunk, Piece, Resource, Span, SpanSize, StatusCode};
 pub use headers::{common_headers, decode_headers, encode_headers};
 pub use id::{ParseIdError, SpanId, TraceId};
 pub use interest::{AttributeKey, Interest};

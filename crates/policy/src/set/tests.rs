@@ -2,13 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use tailsift_trace::{Attribute, Batch, Chunk, Resource, Span, SpanId, StatusCode, Value};
+use tailsift_trace::{
+    Attribute, Batch, Chunk, Resource, Span, SpanId, SpanSize, StatusCode, Value,
+};
 
 use super::*;
 use crate::{
     And, Kind, Latency, LowConfidence, NameMatch, NumericAttribute, Probabilistic, Scale,
     SpanLatency, StatusCodes, StringAttribute, Threshold,
 };
+
+mod composites;
+mod kinds;
+mod votes;
 
 const ID: TraceId = TraceId([7; 16]);
 
@@ -21,6 +27,7 @@ struct S {
     attributes: Vec<(&'static str, Value<'static>)>,
     resource: Vec<(&'static str, Value<'static>)>,
     trace_state: &'static str,
+    flags: u32,
 }
 
 fn span(name: &'static str, start: u64, end: u64) -> S {
@@ -58,6 +65,12 @@ fn fold(set: &PolicySet, spans: &[S]) -> (Facts, Tally) {
         };
         let (attributes, resource) = (add(&span.attributes), add(&span.resource));
         batch.resources.push(Resource { attributes: resource });
+        batch.sizes.push(SpanSize {
+            resource: batch.resources.len() as u32,
+            scope: batch.resources.len() as u32,
+            span_bytes: 50,
+            ..SpanSize::default()
+        });
         batch.spans.push(Span {
             trace_id: ID,
             span_id: Some(SpanId([1; 8])),
@@ -66,7 +79,7 @@ fn fold(set: &PolicySet, spans: &[S]) -> (Facts, Tally) {
             end: UnixNano(span.at.1 * 1_000_000),
             name: span.name.as_bytes(),
             trace_state: span.trace_state.as_bytes(),
-            flags: 0,
+            flags: span.flags,
             kind: 0,
             status: StatusCode(span.status),
             resource: batch.resources.len() as u32 - 1,
@@ -84,10 +97,19 @@ fn set(kind: Kind, compatibility: Compatibility) -> PolicySet {
     PolicySet::compile(vec![Policy::new("p", kind)], semantics).unwrap()
 }
 
+/// The verdict on the first trace of a set's life.
+fn judge(set: &PolicySet, spans: &[S]) -> Outcome {
+    judge_facts(set, &fold(set, spans).0, &mut Vec::new())
+}
+
+fn judge_facts(set: &PolicySet, facts: &Facts, votes: &mut Vec<Option<Vote>>) -> Outcome {
+    set.judge(ID, facts, &mut set.limiters(1), Millis(0), votes)
+}
+
 #[track_caller]
 fn check_as(compatibility: Compatibility, kind: &Kind, spans: &[S], keep: bool) {
     let set = set(kind.clone(), compatibility);
-    let outcome = set.judge(ID, &fold(&set, spans).0, &mut Vec::new());
+    let outcome = judge(&set, spans);
     assert_eq!(outcome.verdict == Verdict::Keep, keep, "{kind:?}");
     assert_eq!(outcome.policy, keep.then_some(0));
 }
@@ -292,7 +314,7 @@ fn probabilistic_follows_the_traces_randomness() {
     check(&kind(0.0), std::slice::from_ref(&with_rv), false);
 
     let set = set(kind(25.0), Compatibility::Tailsift);
-    let outcome = set.judge(ID, &fold(&set, &[with_rv]).0, &mut Vec::new());
+    let outcome = judge(&set, &[with_rv]);
     assert_eq!(outcome.threshold, Some(Threshold(3 << 54)));
 }
 
@@ -325,14 +347,14 @@ fn the_first_policy_in_order_is_named_and_a_certain_keep_is_not_chance() {
     let set = compile(false);
     let (failed, fine) =
         (fold(&set, &[span("a", 1, 2).error()]).0, fold(&set, &[span("a", 1, 2)]).0);
-    let outcome = set.judge(ID, &failed, &mut votes);
+    let outcome = judge_facts(&set, &failed, &mut votes);
     assert_eq!((outcome.policy, outcome.threshold), (Some(0), None));
-    assert_eq!(votes, [Vote::Sampled, Vote::Sampled]);
-    assert_eq!(set.judge(ID, &fine, &mut votes).threshold, Some(Threshold(0)));
+    assert_eq!(votes, [Some(Vote::Sampled), Some(Vote::Sampled)]);
+    assert_eq!(judge_facts(&set, &fine, &mut votes).threshold, Some(Threshold(0)));
     assert_eq!(set.certain_keep(ID, &failed), Some(1));
     assert_eq!(set.certain_keep(ID, &fine), None);
-    compile(true).judge(ID, &failed, &mut votes);
-    assert_eq!(votes, [Vote::Sampled]);
+    judge_facts(&compile(true), &failed, &mut votes);
+    assert_eq!(votes, [Some(Vote::Sampled), None]);
 }
 
 #[test]
