@@ -252,7 +252,8 @@ impl Config {
             .expect("these policies were compiled when the configuration was loaded")
     }
 
-    /// The bounds of one of so many workers; `memory_limit` is divided among them.
+    /// The bounds of one of so many workers; `memory_limit` is divided among them. The input is
+    /// taken for one partition, since no file knows how many it has.
     pub fn limits(&self, workers: usize) -> Limits {
         let window = &self.window;
         Limits {
@@ -263,6 +264,7 @@ impl Config {
             memory_bytes: window.memory_limit / workers.max(1),
             spans_per_trace: window.spans_per_trace_limit,
             bytes_per_trace: window.bytes_per_trace_limit,
+            input_partitions: 1,
             epoch_bytes: self.output.buffer_limit,
         }
     }

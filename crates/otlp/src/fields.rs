@@ -99,6 +99,7 @@ pub(crate) mod event {
 /// `Span.Link`.
 pub(crate) mod link {
     use super::*;
+    pub(crate) const KNOWN: RangeInclusive<u32> = 1..=6;
     pub(crate) const TRACE_ID: u32 = key(1, DELIMITED);
     pub(crate) const SPAN_ID: u32 = key(2, DELIMITED);
     pub(crate) const TRACE_STATE: u32 = key(3, DELIMITED);

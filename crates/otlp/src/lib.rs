@@ -36,6 +36,7 @@ mod fields;
 mod jaeger;
 mod json;
 mod scan;
+mod size;
 mod split;
 mod wire;
 mod writer;

@@ -2,13 +2,15 @@
 
 use std::ops::Range;
 
-use tailsift_trace::{Batch, Interest, Resource, Span, SpanId, StatusCode, TraceId, UnixNano};
+use tailsift_trace::{
+    Batch, Interest, Resource, Span, SpanId, SpanSize, StatusCode, TraceId, UnixNano,
+};
 
-use crate::ScanError;
 use crate::attribute::read_run_of_interest;
 use crate::fields::{request, resource, resource_spans, scope_spans, span, status};
 use crate::split::Split;
 use crate::wire::Cursor;
+use crate::{ScanError, size};
 
 /// Scans records of OTLP protobuf (`ExportTraceServiceRequest` or `TracesData`).
 ///
@@ -81,6 +83,7 @@ impl Scanner {
             interest: &self.interest,
             split: &mut self.split,
             group,
+            resource_bytes: 0,
             batch: std::mem::take(&mut self.spare).recycle(),
         };
         let outcome = walk.request(request);
@@ -100,6 +103,8 @@ struct Walk<'s, 'p, G> {
     split: &'s mut Split,
     /// Whose chunk a trace's spans go to.
     group: G,
+    /// The size of the present resource, if sizes are asked for.
+    resource_bytes: u32,
     batch: Batch<'p>,
 }
 
@@ -127,6 +132,7 @@ impl<'p, G: FnMut(TraceId) -> TraceId> Walk<'_, 'p, G> {
         let attributes = self.batch.attributes.len();
         let spans = self.batch.spans.len();
         let runs = self.split.begin_header();
+        self.resource_bytes = 0;
         let mut fields = message;
         let mut run = fields.position();
         while !fields.is_empty() {
@@ -165,6 +171,9 @@ impl<'p, G: FnMut(TraceId) -> TraceId> Walk<'_, 'p, G> {
     }
 
     fn resource(&mut self, mut fields: Cursor<'p>) -> Result<(), ScanError> {
+        if self.interest.wants_sizes() {
+            self.resource_bytes = self.resource_bytes.saturating_add(size::of_resource(fields));
+        }
         while !fields.is_empty() {
             match fields.key()? {
                 resource::ATTRIBUTES => {
@@ -181,6 +190,7 @@ impl<'p, G: FnMut(TraceId) -> TraceId> Walk<'_, 'p, G> {
 
     fn scope_spans(&mut self, mut fields: Cursor<'p>) -> Result<(), ScanError> {
         let spans = self.batch.spans.len();
+        let mut scope_bytes = 0_u32;
         let runs = self.split.begin_header();
         let mut run = fields.position();
         while !fields.is_empty() {
@@ -192,11 +202,21 @@ impl<'p, G: FnMut(TraceId) -> TraceId> Walk<'_, 'p, G> {
                     run = fields.position();
                     self.span(message, at..run)?;
                 }
-                scope_spans::SCOPE | scope_spans::SCHEMA_URL => drop(fields.delimited()?),
+                scope_spans::SCOPE => {
+                    let scope = fields.message()?;
+                    if self.interest.wants_sizes() {
+                        scope_bytes = scope_bytes.saturating_add(size::of_scope(scope));
+                    }
+                }
+                scope_spans::SCHEMA_URL => drop(fields.delimited()?),
                 other => fields.skip_unknown(other, scope_spans::KNOWN)?,
             }
         }
         self.split.header_run(run, fields.position());
+        // The scope may stand behind its spans.
+        for span in self.batch.sizes.iter_mut().skip(spans) {
+            span.scope_bytes = scope_bytes;
+        }
         if self.batch.spans.len() == spans {
             self.split.pop_runs(runs);
         } else {
@@ -207,6 +227,7 @@ impl<'p, G: FnMut(TraceId) -> TraceId> Walk<'_, 'p, G> {
 
     fn span(&mut self, mut fields: Cursor<'p>, field: Range<usize>) -> Result<(), ScanError> {
         let attributes = self.batch.attributes.len();
+        let message = fields;
         let mut trace_id = None;
         let mut span = self.blank_span();
         while !fields.is_empty() {
@@ -238,6 +259,15 @@ impl<'p, G: FnMut(TraceId) -> TraceId> Walk<'_, 'p, G> {
             Some(trace_id) => {
                 span.trace_id = trace_id;
                 span.attributes.end = self.batch.attributes.len() as u32;
+                if self.interest.wants_sizes() {
+                    self.batch.sizes.push(SpanSize {
+                        resource: span.resource,
+                        scope: self.split.scope(),
+                        resource_bytes: self.resource_bytes,
+                        scope_bytes: 0,
+                        span_bytes: size::of_span(message),
+                    });
+                }
                 self.batch.spans.push(span);
                 let group = (self.group)(trace_id);
                 self.split.push_span(group, field, &mut self.batch.chunks);

@@ -148,6 +148,11 @@ impl Split {
         }
     }
 
+    /// The number of the `ScopeSpans` that is being walked.
+    pub(crate) fn scope(&self) -> u32 {
+        self.scopes.len() as u32
+    }
+
     /// Notes a span of the `ScopeSpans` that is being walked, and counts it in its chunk.
     pub(crate) fn push_span(
         &mut self,
@@ -162,7 +167,7 @@ impl Split {
         self.spans.push(Place {
             chunk,
             resource: self.resources.len() as u32 - 1,
-            scope: self.scopes.len() as u32,
+            scope: self.scope(),
             field: field.start as u32..field.end as u32,
         });
     }
@@ -243,6 +248,11 @@ impl Split {
             let spans: &[Span<'_>] = &batch.spans;
             sorted.spans.extend(self.order.iter().map(|&span| spans[span as usize].clone()));
             std::mem::swap(&mut sorted.spans, &mut batch.spans);
+            if !batch.sizes.is_empty() {
+                let sizes = &batch.sizes;
+                sorted.sizes.extend(self.order.iter().map(|&span| sizes[span as usize]));
+                std::mem::swap(&mut sorted.sizes, &mut batch.sizes);
+            }
             self.spare = sorted.recycle();
         }
     }

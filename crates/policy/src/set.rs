@@ -65,6 +65,11 @@ impl PolicySet {
         self.budgets.full(partitions)
     }
 
+    /// How the policies are understood.
+    pub fn semantics(&self) -> &Semantics {
+        &self.semantics
+    }
+
     /// What to read of each span and resource.
     pub fn interest(&self) -> &Interest {
         &self.interest
@@ -127,9 +132,8 @@ impl PolicySet {
         }
     }
 
-    /// True if the trace exceeds the Collector's `maximum_trace_size_bytes`: there is nothing to
-    /// wait for, it will be dropped.
-    pub fn is_too_large(&self, facts: &Facts) -> bool {
+    /// True if the trace exceeds the Collector's `maximum_trace_size_bytes`.
+    fn is_too_large(&self, facts: &Facts) -> bool {
         let max = self.semantics.maximum_trace_size_bytes;
         max > 0 && u64::from(facts.bytes) > max
     }

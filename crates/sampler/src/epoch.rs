@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tailsift_policy::{Decision, Vote};
+use tailsift_policy::{Decision, SubPolicy, Vote};
 use tailsift_trace::{Millis, TraceId};
 
 use crate::{Checkpoint, Entry, LiveFrom};
@@ -140,8 +140,10 @@ pub struct Judged {
     pub partition: i32,
     /// What became of it.
     pub decision: Decision,
-    /// The votes of the policies that were asked, in configured order.
-    pub votes: Box<[Vote]>,
+    /// The policies' votes, in configured order; `None` of those that were not asked.
+    pub votes: Box<[Option<Vote>]>,
+    /// The sub-policy for which a `composite` said sampled, the last that did.
+    pub composite: Option<SubPolicy>,
     /// Spans seen.
     pub spans: u32,
     /// Their bytes.

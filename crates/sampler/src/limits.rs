@@ -21,6 +21,9 @@ pub struct Limits {
     pub spans_per_trace: u32,
     /// A trace is judged once it has this many bytes.
     pub bytes_per_trace: usize,
+    /// Partitions of the input topic, at least 1: each has an equal share of every policy's
+    /// budget, whoever reads it.
+    pub input_partitions: u32,
     /// Outputs waiting for a commit. At this many bytes the shard is
     /// [congested](crate::Shard::is_congested): no more records should be handed in.
     pub epoch_bytes: usize,
@@ -37,6 +40,7 @@ impl Default for Limits {
             memory_bytes: 1 << 30,
             spans_per_trace: 100_000,
             bytes_per_trace: 64 << 20,
+            input_partitions: 1,
             epoch_bytes: 64 << 20,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tailsift_policy::{CloseReason, Decision, PolicySet, Verdict, Vote};
+use tailsift_policy::{CloseReason, Decision, Limiters, PolicySet, Verdict, Vote};
 use tailsift_trace::{Batch, Chunk, Millis, TraceId};
 
 use crate::close::CloseRule;
@@ -27,7 +27,7 @@ pub(crate) struct Common<'a> {
     pub(crate) stats: &'a mut Stats,
     /// Where judged traces are reported; `None` if nobody looks.
     pub(crate) judged: Option<&'a mut Vec<Judged>>,
-    pub(crate) votes: &'a mut Vec<Vote>,
+    pub(crate) votes: &'a mut Vec<Option<Vote>>,
     pub(crate) sequence: &'a mut u64,
 }
 
@@ -56,6 +56,8 @@ pub(crate) struct Partition {
     remember: Millis,
     /// Traces that reached a limit within the record at hand.
     full: Vec<(Key, CloseReason)>,
+    /// What the policies' budgets have left here.
+    limiters: Limiters,
     exports: Vec<Export>,
     dead_letters: Vec<DeadLetter>,
     output_bytes: usize,
@@ -289,7 +291,10 @@ impl Partition {
     fn judge(&mut self, key: Key, close_reason: CloseReason, common: &mut Common<'_>) {
         // A trace can be due twice: by a limit and by time, or by root and by arrival.
         let Some(trace) = self.window.take(key) else { return };
-        let outcome = common.policies.judge(trace.trace_id, &trace.facts, common.votes);
+        let time = self.clock.now().unwrap_or(self.wall);
+        let limiters = &mut self.limiters;
+        let (id, facts) = (trace.trace_id, &trace.facts);
+        let outcome = common.policies.judge(id, facts, limiters, time, common.votes);
         let decision = Decision {
             verdict: outcome.verdict,
             policy: outcome.policy,
@@ -297,7 +302,6 @@ impl Partition {
             threshold: outcome.threshold,
         };
         count(common.stats, &decision, trace.facts.spans);
-        let time = self.clock.now().unwrap_or(self.wall);
         let payload = match decision.verdict {
             Verdict::Keep => Some(self.export(&trace, decision, time, common.stats)),
             Verdict::Drop => None,
@@ -311,6 +315,7 @@ impl Partition {
                 partition: self.id,
                 decision,
                 votes: common.votes.as_slice().into(),
+                composite: outcome.composite,
                 spans: trace.facts.spans,
                 bytes: trace.bytes,
                 duration_ns: trace.facts.duration_ns(),

@@ -47,7 +47,7 @@ pub struct Shard {
     stats: Stats,
     judged: Vec<Judged>,
     reports_judged: bool,
-    votes: Vec<Vote>,
+    votes: Vec<Option<Vote>>,
     /// Bytes of window and remembered verdicts, kept up to date as partitions change.
     memory: usize,
     /// Bytes of the epoch that is being committed; at most one is.

@@ -143,6 +143,7 @@ impl Plan {
             memory_bytes: if small_memory { 160 << 10 } else { 64 << 20 },
             spans_per_trace: if small_traces { 5 } else { 100_000 },
             bytes_per_trace: if small_traces { 1500 } else { 64 << 20 },
+            input_partitions: 1,
             epoch_bytes: random.pick(&[8 << 10, 64 << 20]),
         };
         Self {

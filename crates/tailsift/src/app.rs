@@ -176,7 +176,7 @@ impl App {
             Role::Both | Role::Processor => topics::prepare(config, wishes.topics_are_made)?,
         };
         let start = |number| {
-            let worker = parts.worker(number)?;
+            let worker = parts.worker(number, partitions)?;
             spawn(move || worker.run(), number, health, &stop)
         };
         let start_stage = |number| {

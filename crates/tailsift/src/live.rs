@@ -66,6 +66,7 @@ impl RecentTrace {
             duration_ns,
             time,
             payload,
+            composite: _,
         } = judged;
         Self {
             trace_id,
@@ -74,7 +75,11 @@ impl RecentTrace {
             policy: decision.policy.and_then(|place| policies.get(usize::from(place))).cloned(),
             close_reason: decision.close_reason,
             partial: decision.close_reason.is_partial(),
-            votes: policies.iter().cloned().zip(votes).collect(),
+            votes: policies
+                .iter()
+                .zip(votes)
+                .filter_map(|(policy, vote)| Some((Arc::clone(policy), vote?)))
+                .collect(),
             spans: u64::from(spans),
             bytes: bytes as u64,
             duration_ns,

@@ -21,7 +21,7 @@ impl Partition {
         limits: &Limits,
         policies: &PolicySet,
     ) -> Self {
-        let rule = CloseRule::new(limits);
+        let rule = CloseRule::new(limits, policies);
         let replay = Replay { to: from.read_to, stream_time: from.read_stream_time };
         let mut partition = Self {
             id,
@@ -42,6 +42,8 @@ impl Partition {
             rule,
             remember: limits.remember,
             full: Vec::new(),
+            // What an owner had spent is not written down: a new one begins with all of it.
+            limiters: policies.limiters(limits.input_partitions),
             exports: Vec::new(),
             dead_letters: Vec::new(),
             output_bytes: 0,

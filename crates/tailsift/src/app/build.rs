@@ -125,17 +125,20 @@ impl<'a> Parts<'a> {
         self.policies.names().to_vec()
     }
 
-    /// A worker that has joined the group; nothing is read before it runs.
+    /// A worker that has joined the group; nothing is read before it runs. `partitions` are those
+    /// of the topic that it reads, among which budgets are shared.
     ///
     /// # Errors
     /// If Kafka clients cannot be made, or transactions not be initialised.
-    pub(crate) fn worker(&self, number: usize) -> anyhow::Result<Worker> {
+    pub(crate) fn worker(&self, number: usize, partitions: i32) -> anyhow::Result<Worker> {
         let config = self.config;
         let names = SharedPolicyNames::new(PolicyNames::new(self.policies.names()));
         let restorer = Restorer::new(self.restore_settings(), names.clone())
             .with_context(|| format!("worker {number}"))?;
         let sink = Sink::new(self.sink_settings(number, names));
-        let mut shard = Shard::new(Arc::clone(&self.policies), config.limits(worker_count(config)));
+        let input_partitions = u32::try_from(partitions).unwrap_or(1).max(1);
+        let limits = Limits { input_partitions, ..config.limits(worker_count(config)) };
+        let mut shard = Shard::new(Arc::clone(&self.policies), limits);
         shard.report_judged(config.http.is_some());
         let names = self.policies.names();
         let core = SharedCore::new(WorkerCore {

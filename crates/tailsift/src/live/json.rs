@@ -124,6 +124,7 @@ const fn vote_name(vote: Vote) -> &'static str {
         Vote::Sampled => "sampled",
         Vote::NotSampled => "not_sampled",
         Vote::Dropped => "dropped",
+        Vote::Error => "error",
     }
 }
 
