@@ -8,6 +8,7 @@ use std::time::Duration;
 use tailsift_policy::{Compatibility, Derive, Policy, PolicyError, PolicySet, Semantics};
 
 use crate::check::Check;
+use crate::key::Within;
 use crate::node::{Form, Node, Value};
 use crate::settings::{
     Compression, Config, Decisions, Delivery, Http, Kafka, Output, Partitioner, Window,
@@ -263,6 +264,18 @@ fn http(view: &View<'_>) -> Option<Option<Http>> {
 /// The policies, compiled on trial: what the core refuses is reported.
 fn policies(root: &Node, view: &View<'_>, check: &mut Check) -> (Vec<Policy>, Option<Semantics>) {
     let semantics = semantics(view);
+    if let Some(semantics) = &semantics
+        && semantics.maximum_trace_size_bytes > 0
+        && semantics.compatibility == Compatibility::Tailsift
+    {
+        let message = format!(
+            "has no effect here: use window.bytes_per_trace_limit, at which a trace is judged and \
+             not dropped unseen, or set `compatibility: collector`; got {}",
+            view.given("maximum_trace_size_bytes")
+        );
+        let place = view.place("maximum_trace_size_bytes");
+        check.error(place, "maximum_trace_size_bytes", message);
+    }
     let Some(Value::List(items)) = root.get("policies").map(|node| &node.value) else {
         return (Vec::new(), semantics);
     };
@@ -272,7 +285,7 @@ fn policies(root: &Node, view: &View<'_>, check: &mut Check) -> (Vec<Policy>, Op
                        for example [{name: all, type: always_sample}]";
         check.error(view.place("policies"), "policies", message);
     }
-    let read = |(index, node)| policy::build(node, &format!("policies[{index}]"), false);
+    let read = |(index, node)| policy::build(node, &format!("policies[{index}]"), Within::List);
     let policies: Vec<Policy> = items.iter().enumerate().map(read).collect();
     if let Err(errors) = PolicySet::compile(policies.clone(), semantics.clone()) {
         for error in errors {
@@ -289,6 +302,10 @@ fn semantics(view: &View<'_>) -> Option<Semantics> {
     Some(Semantics {
         compatibility: view.choice("compatibility", &COMPATIBILITY, whose)?,
         sample_on_first_match: view.boolean("sample_on_first_match").unwrap_or_default(),
+        maximum_trace_size_bytes: view
+            .integer("maximum_trace_size_bytes")
+            .and_then(|bytes| u64::try_from(bytes).ok())
+            .unwrap_or_default(),
         derive: Derive {
             confidence: derive.section("confidence")?.texts("attributes").unwrap_or_default(),
             model_version: derive.section("model_version")?.texts("attributes").unwrap_or_default(),

@@ -42,7 +42,7 @@ impl Check {
             Type::EmptyList { remedy } => empty_list(remedy, node),
             Type::Map { item } => self.map(item, node, path),
             Type::Properties => self.properties(node, path),
-            Type::Policy { nested } => policy::check(self, node, path, *nested),
+            Type::Policy(within) => policy::check(self, node, path, *within),
         };
         if let Some(message) = mismatch {
             self.error(node.place, path, message);

@@ -10,7 +10,8 @@ use tailsift_policy::{
 /// 16 hexadecimal digits.
 pub(crate) fn of(policies: &[Policy], semantics: &Semantics) -> String {
     let mut hash = Hash(0xcbf2_9ce4_8422_2325);
-    let Semantics { compatibility, sample_on_first_match, derive } = semantics;
+    let Semantics { compatibility, sample_on_first_match, maximum_trace_size_bytes, derive } =
+        semantics;
     hash.integer(match compatibility {
         Compatibility::Tailsift => 0,
         Compatibility::Collector => 1,
@@ -20,6 +21,11 @@ pub(crate) fn of(policies: &[Policy], semantics: &Semantics) -> String {
     hash.texts(confidence);
     hash.texts(model_version);
     hash.policies(policies);
+    // What is off leaves the name as it was before there was this key.
+    if *maximum_trace_size_bytes > 0 {
+        hash.text("maximum_trace_size_bytes");
+        hash.bytes(&maximum_trace_size_bytes.to_le_bytes());
+    }
     format!("{:016x}", hash.0)
 }
 

@@ -80,8 +80,51 @@ pub(crate) enum Type {
     Map { item: &'static Type },
     /// Any keys but those that tailsift sets itself, with any scalar.
     Properties,
-    /// A policy; within an `and` it may not be an `and`.
-    Policy { nested: bool },
+    /// A policy of a kind that may stand there.
+    Policy(Within),
+}
+
+/// Where a policy stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Within {
+    List,
+    And,
+    Not,
+    Drop,
+    Composite,
+}
+
+impl Within {
+    /// True if a kind may stand there: as in the Collector.
+    pub(crate) fn takes(self, kind: &str) -> bool {
+        match kind {
+            "and" => matches!(self, Self::List | Self::Composite),
+            "not" => matches!(self, Self::List | Self::And | Self::Drop),
+            "drop" | "composite" => self == Self::List,
+            _ => true,
+        }
+    }
+
+    /// Why a kind may not stand there, and what would do.
+    pub(crate) fn refusal(self, kind: &str) -> String {
+        let place = match self {
+            Self::List => "the list",
+            Self::And => "an and",
+            Self::Not => "a not",
+            Self::Drop => "a drop",
+            Self::Composite => "a composite",
+        };
+        let remedy = match (self, kind) {
+            (Self::And | Self::Drop, "and") => "list its policies here",
+            (Self::Not, "and") => {
+                "turn its policies round in policies of their own, any of which will do"
+            }
+            (Self::Not, "not") => "use the policy itself",
+            (Self::Composite, "not") => "put it into an and",
+            _ => "it stands in the list alone",
+        };
+        format!("cannot stand within {place}: {remedy}")
+    }
 }
 
 impl Section {

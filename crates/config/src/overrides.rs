@@ -1,7 +1,7 @@
 //! `--set key.path=value`.
 
 use crate::error::{ConfigError, Origin};
-use crate::key::Type;
+use crate::key::{Type, Within};
 use crate::node::{Entry, Form, Node, Place, Scalar, Value, join, quoted};
 use crate::table::{KINDS, POLICY, ROOT, SUB_POLICY};
 use crate::yaml::{self, Document};
@@ -75,8 +75,8 @@ fn child(kind: &'static Type, key: &str) -> Option<&'static Type> {
         section.key(key).map(|key| &key.kind)
     } else if let Type::Map { item } = kind {
         Some(item)
-    } else if let Type::Policy { nested } = kind {
-        let section = if *nested { &SUB_POLICY } else { &POLICY };
+    } else if let Type::Policy(within) = kind {
+        let section = if *within == Within::List { &POLICY } else { &SUB_POLICY };
         let body = || KINDS.iter().find(|kind| kind.name == key)?.body.as_ref();
         section.key(key).map(|key| &key.kind).or_else(body)
     } else {

@@ -3,30 +3,32 @@
 use std::collections::BTreeMap;
 
 use tailsift_policy::{
-    And, Kind, Latency, LowConfidence, NameMatch, NumericAttribute, Policy, Probabilistic, Scale,
-    SpanLatency, StatusCodes, StringAttribute,
+    And, BooleanAttribute, BytesLimiting, Composite, DropIf, Kind, Latency, LowConfidence,
+    NameMatch, Not, NumericAttribute, Policy, Probabilistic, RateAllocation, RateLimiting, Scale,
+    SpanCount, SpanLatency, StatusCodes, StringAttribute, TraceState,
 };
 use tailsift_trace::StatusCode;
 
 use crate::check::{Check, unknown};
-use crate::key::Section;
+use crate::key::{Section, Within};
 use crate::node::{Node, Value, join};
 use crate::read;
 use crate::suggest::nearest;
 use crate::table::{
-    AND, KINDS, KindEntry, LATENCY, LATER_KINDS, LOW_CONFIDENCE, MATCHES, NUMERIC_ATTRIBUTE,
-    POLICY, PROBABILISTIC, SCALES, SPAN_LATENCY, STATUS_CODE, STATUS_CODES, STRING_ATTRIBUTE,
-    SUB_POLICY,
+    AND, BOOLEAN_ATTRIBUTE, BYTES_LIMITING, COMPOSITE, DROP, KINDS, KindEntry, LATENCY,
+    LATER_KINDS, LOW_CONFIDENCE, MATCHES, NOT, NUMERIC_ATTRIBUTE, POLICY, PROBABILISTIC,
+    RATE_ALLOCATION, RATE_LIMITING, SCALES, SPAN_COUNT, SPAN_LATENCY, STATUS_CODE, STATUS_CODES,
+    STRING_ATTRIBUTE, SUB_POLICY, TRACE_STATE,
 };
 use crate::view::View;
 
 /// Checks one policy: its own keys, its kind, and that it has its kind's body and no other.
-pub(crate) fn check(check: &mut Check, node: &Node, path: &str, nested: bool) -> Option<String> {
+pub(crate) fn check(check: &mut Check, node: &Node, path: &str, within: Within) -> Option<String> {
     let Value::Map(entries) = &node.value else {
         let given = node.given();
         return Some(format!("expected a mapping with a name and a type, got {given}"));
     };
-    let section = if nested { &SUB_POLICY } else { &POLICY };
+    let section = if within == Within::List { &POLICY } else { &SUB_POLICY };
     for key in section.keys {
         match node.get(key.name) {
             Some(value) => check.value(&key.kind, value, &join(path, key.name)),
@@ -35,7 +37,7 @@ pub(crate) fn check(check: &mut Check, node: &Node, path: &str, nested: bool) ->
         }
     }
     let kind = node.get("type").filter(|node| read::text(node).is_ok()).and_then(|node| {
-        let kind = kind_of(node, nested);
+        let kind = kind_of(node, within);
         kind.map_err(|message| check.error(node.place, &join(path, "type"), message)).ok()
     });
     let mut body_missing = kind.filter(|kind| kind.body.is_some());
@@ -63,8 +65,8 @@ pub(crate) fn check(check: &mut Check, node: &Node, path: &str, nested: bool) ->
     None
 }
 
-fn kind_of(node: &Node, nested: bool) -> Result<&'static KindEntry, String> {
-    let kinds = || KINDS.iter().filter(|kind| !nested || kind.name != "and");
+fn kind_of(node: &Node, within: Within) -> Result<&'static KindEntry, String> {
+    let kinds = || KINDS.iter().filter(|kind| within.takes(kind.name));
     let name = read::scalar(node).map_or("", |scalar| scalar.text.as_str());
     if let Some(kind) = kinds().find(|kind| kind.name == name) {
         return Ok(kind);
@@ -72,8 +74,8 @@ fn kind_of(node: &Node, nested: bool) -> Result<&'static KindEntry, String> {
     let names = kinds().map(|kind| kind.name);
     let given = node.given();
     let list = names.clone().collect::<Vec<_>>().join(", ");
-    if nested && name == "and" {
-        return Err(format!("{given} cannot stand within an and: list its policies here"));
+    if KINDS.iter().any(|kind| kind.name == name) {
+        return Err(format!("{given} {}", within.refusal(name)));
     }
     if let Some(later) = LATER_KINDS.iter().find(|later| later.name == name) {
         let hint = later.remedy;
@@ -110,18 +112,18 @@ fn stray(
 
 /// A policy as the core knows it. Where an error has been reported, a place holder stands for what
 /// could not be read, so that places in lists stay true and the rest can still be judged.
-pub(crate) fn build(node: &Node, path: &str, nested: bool) -> Policy {
+pub(crate) fn build(node: &Node, path: &str, within: Within) -> Policy {
     let name = node.get("name").and_then(|name| read::text(name).ok());
     let name = match name {
         Some(name) => name.to_owned(),
-        None if nested => String::new(),
-        None => path.to_owned(),
+        None if within == Within::List => path.to_owned(),
+        None => String::new(),
     };
-    Policy::new(name, build_kind(node, path, nested).unwrap_or(Kind::AlwaysSample))
+    Policy::new(name, build_kind(node, path, within).unwrap_or(Kind::AlwaysSample))
 }
 
-fn build_kind(node: &Node, path: &str, nested: bool) -> Option<Kind> {
-    let kind = read::text(node.get("type")?).ok()?;
+fn build_kind(node: &Node, path: &str, within: Within) -> Option<Kind> {
+    let kind = read::text(node.get("type")?).ok().filter(|kind| within.takes(kind))?;
     let body = |section| View::new(section, node.get(kind));
     Some(match kind {
         "always_sample" => Kind::AlwaysSample,
@@ -132,7 +134,16 @@ fn build_kind(node: &Node, path: &str, nested: bool) -> Option<Kind> {
         "probabilistic" => Kind::Probabilistic(probabilistic(&body(&PROBABILISTIC))?),
         "low_confidence" => Kind::LowConfidence(low_confidence(&body(&LOW_CONFIDENCE))?),
         "span_latency" => Kind::SpanLatency(span_latency(&body(&SPAN_LATENCY))?),
-        "and" if !nested => Kind::And(and(&body(&AND), path)?),
+        "boolean_attribute" => Kind::BooleanAttribute(boolean(&body(&BOOLEAN_ATTRIBUTE))?),
+        "trace_state" => Kind::TraceState(trace_state(&body(&TRACE_STATE))?),
+        "trace_flags" => Kind::TraceFlags,
+        "span_count" => Kind::SpanCount(span_count(&body(&SPAN_COUNT))?),
+        "rate_limiting" => Kind::RateLimiting(rate_limiting(&body(&RATE_LIMITING))?),
+        "bytes_limiting" => Kind::BytesLimiting(bytes_limiting(&body(&BYTES_LIMITING))?),
+        "and" => Kind::And(and(&body(&AND), path)?),
+        "not" => Kind::Not(not(&body(&NOT), path)?),
+        "drop" => Kind::Drop(drop_if(&body(&DROP), path)?),
+        "composite" => Kind::Composite(composite(&body(&COMPOSITE), path)?),
         _ => return None,
     })
 }
@@ -198,7 +209,66 @@ fn span_latency(body: &View<'_>) -> Option<SpanLatency> {
     })
 }
 
+fn boolean(body: &View<'_>) -> Option<BooleanAttribute> {
+    Some(BooleanAttribute {
+        key: body.text("key")?,
+        value: body.boolean("value")?,
+        invert_match: body.boolean("invert_match")?,
+    })
+}
+
+fn trace_state(body: &View<'_>) -> Option<TraceState> {
+    Some(TraceState { key: body.text("key")?, values: body.texts("values")? })
+}
+
+fn span_count(body: &View<'_>) -> Option<SpanCount> {
+    Some(SpanCount {
+        min_spans: i32::try_from(body.integer("min_spans")?).ok()?,
+        max_spans: i32::try_from(body.integer("max_spans")?).ok()?,
+    })
+}
+
+fn rate_limiting(body: &View<'_>) -> Option<RateLimiting> {
+    Some(RateLimiting {
+        spans_per_second: body.integer("spans_per_second")?,
+        burst_capacity: body.integer("burst_capacity")?,
+    })
+}
+
+fn bytes_limiting(body: &View<'_>) -> Option<BytesLimiting> {
+    Some(BytesLimiting {
+        bytes_per_second: body.integer("bytes_per_second")?,
+        burst_capacity: body.integer("burst_capacity")?,
+    })
+}
+
 fn and(body: &View<'_>, path: &str) -> Option<And> {
-    let policies = body.list("and_sub_policy", |node| Some(build(node, path, true)))?;
+    let policies = sub_policies(body, "and_sub_policy", path, Within::And)?;
     Some(And { policies })
+}
+
+fn not(body: &View<'_>, path: &str) -> Option<Not> {
+    let path = format!("{path}.not.not_sub_policy");
+    Some(Not(Box::new(build(body.own("not_sub_policy")?, &path, Within::Not))))
+}
+
+fn drop_if(body: &View<'_>, path: &str) -> Option<DropIf> {
+    sub_policies(body, "drop_sub_policy", path, Within::Drop).map(DropIf)
+}
+
+fn composite(body: &View<'_>, path: &str) -> Option<Composite> {
+    let share = |node: &Node| {
+        let view = View::new(&RATE_ALLOCATION, Some(node));
+        Some(RateAllocation { policy: view.text("policy")?, percent: view.integer("percent")? })
+    };
+    Some(Composite {
+        max_total_spans_per_second: body.integer("max_total_spans_per_second")?,
+        policy_order: body.texts("policy_order")?,
+        sub_policies: sub_policies(body, "composite_sub_policy", path, Within::Composite)?,
+        rate_allocation: body.list("rate_allocation", share)?,
+    })
+}
+
+fn sub_policies(body: &View<'_>, key: &str, path: &str, within: Within) -> Option<Vec<Policy>> {
+    body.list(key, |node| Some(build(node, path, within)))
 }

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::key::{Choice, Key, Presence, Section, Type};
+use crate::key::{Choice, Key, Presence, Section, Type, Within};
 use crate::quantity::{ShowDuration, ShowSize};
-use crate::table::{KINDS, POLICY, ROOT, SUB_POLICY};
+use crate::table::{KINDS, KindEntry, POLICY, ROOT, SUB_POLICY};
 use crate::yaml;
 
 const DURATION: &str = r"^(([0-9]+(\.[0-9]+)?(ns|us|ms|s|m|h))+|.*\$\{.*)$";
@@ -20,21 +20,38 @@ pub fn json_schema() -> String {
         ("title", json!("tailsift configuration")),
         (
             "$defs",
-            json!({
+            definitions(json!({
                 "reference": {
                     "description": "Text with ${env:NAME}, ${env:NAME:-default} or ${file:path}.",
                     "type": "string",
                     "pattern": r"\$\{(env|file):",
                 },
-                "policy": policy(&POLICY, false),
-                "sub_policy": policy(&SUB_POLICY, true),
-            }),
+                "policy": policy(Within::List),
+                "policy_in_and": policy(Within::And),
+                "policy_in_not": policy(Within::Not),
+                "policy_in_drop": policy(Within::Drop),
+                "policy_in_composite": policy(Within::Composite),
+            })),
         ),
     ];
     for (name, value) in head {
         schema.insert(name.into(), value);
     }
     format!("{:#}\n", Value::Object(schema))
+}
+
+/// The definitions, with those of each kind: its body, and itself as a sub-policy.
+fn definitions(mut shared: Value) -> Value {
+    let nested = [Within::And, Within::Not, Within::Drop, Within::Composite];
+    for kind in &KINDS {
+        if nested.iter().any(|within| within.takes(kind.name)) {
+            shared[format!("sub_{}", kind.name)] = alternative(kind, &SUB_POLICY);
+        }
+        if let Some(body) = &kind.body {
+            shared[kind.name] = value(body);
+        }
+    }
+    shared
 }
 
 fn section(section: &Section) -> Map<String, Value> {
@@ -128,8 +145,13 @@ fn value(kind: &Type) -> Value {
             "type": ["object", "null"],
             "additionalProperties": {"type": ["string", "number", "boolean"]},
         }),
-        Type::Policy { nested: false } => json!({"$ref": "#/$defs/policy"}),
-        Type::Policy { nested: true } => json!({"$ref": "#/$defs/sub_policy"}),
+        Type::Policy(within) => json!({"$ref": match within {
+            Within::List => "#/$defs/policy",
+            Within::And => "#/$defs/policy_in_and",
+            Within::Not => "#/$defs/policy_in_not",
+            Within::Drop => "#/$defs/policy_in_drop",
+            Within::Composite => "#/$defs/policy_in_composite",
+        }}),
     }
 }
 
@@ -142,22 +164,30 @@ fn or_reference(schema: &Value) -> Value {
     json!({"anyOf": [schema, {"$ref": "#/$defs/reference"}]})
 }
 
-/// One alternative per kind, told apart by `type`.
-fn policy(own: &Section, nested: bool) -> Value {
-    let kinds = KINDS.iter().filter(|kind| !nested || kind.name != "and");
-    let alternatives = kinds.map(|kind| {
-        let mut schema = section(own);
-        let kind_name = json!({"const": kind.name, "description": format!("{}.", kind.doc)});
-        schema["properties"]["type"] = kind_name;
-        if let Some(body) = &kind.body {
-            schema["properties"][kind.name] = value(body);
-            if let Some(Value::Array(required)) = schema.get_mut("required") {
-                required.push(json!(kind.name));
-            }
+/// One alternative for each kind that may stand there, told apart by `type`.
+fn policy(within: Within) -> Value {
+    let kinds = KINDS.iter().filter(|kind| within.takes(kind.name));
+    let alternatives = kinds.map(|kind| match within {
+        Within::List => alternative(kind, &POLICY),
+        // The same stands in several places.
+        Within::And | Within::Not | Within::Drop | Within::Composite => {
+            json!({"$ref": format!("#/$defs/sub_{}", kind.name)})
         }
-        Value::Object(schema)
     });
     json!({"oneOf": alternatives.collect::<Vec<_>>()})
+}
+
+fn alternative(kind: &KindEntry, own: &Section) -> Value {
+    let mut schema = section(own);
+    let kind_name = json!({"const": kind.name, "description": format!("{}.", kind.doc)});
+    schema["properties"]["type"] = kind_name;
+    if kind.body.is_some() {
+        schema["properties"][kind.name] = json!({"$ref": format!("#/$defs/{}", kind.name)});
+        if let Some(Value::Array(required)) = schema.get_mut("required") {
+            required.push(json!(kind.name));
+        }
+    }
+    Value::Object(schema)
 }
 
 /// The type of a key in words.
@@ -189,6 +219,6 @@ pub(crate) fn in_words(kind: &Type) -> String {
         Type::EmptyList { .. } => "empty list".into(),
         Type::Map { item } => format!("mapping of any keys: {}", in_words(item)),
         Type::Properties => "mapping of property names".into(),
-        Type::Policy { .. } => "policy".into(),
+        Type::Policy(_) => "policy".into(),
     }
 }

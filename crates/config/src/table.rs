@@ -6,14 +6,15 @@ mod streams;
 use std::time::Duration;
 
 pub(crate) use policies::{
-    AND, KINDS, KindEntry, LATENCY, LATER_KINDS, LOW_CONFIDENCE, MATCHES, NUMERIC_ATTRIBUTE,
-    POLICY, PROBABILISTIC, SCALES, SPAN_LATENCY, STATUS_CODE, STATUS_CODES, STRING_ATTRIBUTE,
-    SUB_POLICY,
+    AND, BOOLEAN_ATTRIBUTE, BYTES_LIMITING, COMPOSITE, DROP, KINDS, KindEntry, LATENCY,
+    LATER_KINDS, LOW_CONFIDENCE, MATCHES, NOT, NUMERIC_ATTRIBUTE, POLICY, PROBABILISTIC,
+    RATE_ALLOCATION, RATE_LIMITING, SCALES, SPAN_COUNT, SPAN_LATENCY, STATUS_CODE, STATUS_CODES,
+    STRING_ATTRIBUTE, SUB_POLICY, TRACE_STATE,
 };
 
 use streams::{INPUT, OUTPUT, REPARTITION};
 
-use crate::key::{Choice, Key, Presence, Refused, Section, Type};
+use crate::key::{Choice, Key, Presence, Refused, Section, Type, Within};
 use Presence::{Default, Optional, Required};
 
 const fn key(name: &'static str, kind: Type, presence: Presence, doc: &'static str) -> Key {
@@ -82,7 +83,7 @@ pub(crate) static COMPLETION: [Choice; 1] =
 pub(crate) static COMPATIBILITY: [Choice; 2] = [
     choice(
         "tailsift",
-        "numeric attributes accept doubles, 0 is a bound, probability follows the trace's own randomness",
+        "numeric attributes accept doubles, 0 is a bound, probability follows the trace's own randomness; docs/policies.md lists the differences",
     ),
     choice("collector", "as the tail_sampling processor of the OpenTelemetry Collector v0.158"),
 ];
@@ -153,7 +154,7 @@ pub(crate) static ROOT: Section = Section {
         ),
         key(
             "policies",
-            Type::List { item: &Type::Policy { nested: false }, min: 0, max: 4096 },
+            Type::List { item: &Type::Policy(Within::List), min: 0, max: 4096 },
             Required("[{name: errors, type: status_code, status_code: {status_codes: [ERROR]}}]"),
             "Which traces are kept: those that any policy wants",
         ),
@@ -162,6 +163,12 @@ pub(crate) static ROOT: Section = Section {
             Type::Boolean,
             Default("false"),
             "Policies after the first that says \"sampled\" are not asked",
+        ),
+        key(
+            "maximum_trace_size_bytes",
+            Type::Integer { min: 0, max: i64::MAX },
+            Default("0"),
+            "The Collector's, for `compatibility: collector` only: a larger trace is dropped without asking a policy. 0 means no bound",
         ),
         key(
             "compatibility",

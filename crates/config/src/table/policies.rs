@@ -2,7 +2,7 @@
 
 use super::{choice, key, refused};
 use crate::key::Presence::{Default, Optional, Required};
-use crate::key::{Choice, Refused, Section, Type};
+use crate::key::{Choice, Refused, Section, Type, Within};
 
 /// A kind of policy.
 pub(crate) struct KindEntry {
@@ -22,6 +22,9 @@ const fn kind(
 ) -> KindEntry {
     KindEntry { name, doc, body: Some(Type::Section(body)), example }
 }
+
+/// A count, rate or size.
+const WHOLE: Type = Type::Integer { min: 0, max: i64::MAX };
 
 const ANY_INTEGER: Type = Type::Integer { min: i64::MIN, max: i64::MAX };
 
@@ -44,17 +47,17 @@ pub(crate) static POLICY: Section = Section {
     refused: &[],
 };
 
-/// What every policy within an `and` has beside its body.
+/// What every policy within another has beside its body.
 pub(crate) static SUB_POLICY: Section = Section {
     keys: &[
-        key("name", Type::Text, Optional("no name"), "A name for readers"),
-        key("type", Type::Text, Required("status_code"), "Its kind, any but `and`"),
+        key("name", Type::Text, Optional("no name"), "A name for readers; a composite needs it"),
+        key("type", Type::Text, Required("status_code"), "Its kind, one that may stand there"),
     ],
     refused: &[],
 };
 
 /// All kinds of this version.
-pub(crate) static KINDS: [KindEntry; 9] = [
+pub(crate) static KINDS: [KindEntry; 18] = [
     kind(
         "status_code",
         "A span has one of these status codes",
@@ -80,6 +83,42 @@ pub(crate) static KINDS: [KindEntry; 9] = [
         "{key: service.name, values: [checkout]}",
     ),
     kind(
+        "boolean_attribute",
+        "A truth attribute of a span or its resource has this value",
+        &BOOLEAN_ATTRIBUTE,
+        "{key: error, value: true}",
+    ),
+    kind(
+        "trace_state",
+        "A span's W3C tracestate has a member of one of these values",
+        &TRACE_STATE,
+        "{key: vendor, values: [debug]}",
+    ),
+    KindEntry {
+        name: "trace_flags",
+        doc: "A span has the W3C flag *sampled*: whoever made it wanted the trace kept",
+        body: None,
+        example: "",
+    },
+    kind(
+        "span_count",
+        "The trace has so many spans, repeats included",
+        &SPAN_COUNT,
+        "{min_spans: 100}",
+    ),
+    kind(
+        "rate_limiting",
+        "Whole traces, as many as a number of spans for each second of stream time allows; docs/policies.md tells how partitions share it",
+        &RATE_LIMITING,
+        "{spans_per_second: 1000}",
+    ),
+    kind(
+        "bytes_limiting",
+        "Whole traces, as many as a number of bytes for each second of stream time allows. They count as protobuf, the resource once for each ResourceSpans that brought spans of the trace",
+        &BYTES_LIMITING,
+        "{bytes_per_second: 1000000}",
+    ),
+    kind(
         "probabilistic",
         "A share of all traces, by the trace ID alone",
         &PROBABILISTIC,
@@ -91,6 +130,24 @@ pub(crate) static KINDS: [KindEntry; 9] = [
         "All of these policies want it, each perhaps for another span",
         &AND,
         "{and_sub_policy: [{name: slow, type: latency, latency: {threshold_ms: 500}}]}",
+    ),
+    kind(
+        "not",
+        "This policy does not want it",
+        &NOT,
+        "{not_sub_policy: {name: slow, type: latency, latency: {threshold_ms: 500}}}",
+    ),
+    kind(
+        "drop",
+        "Drops the trace, whatever other policies say, if all of these policies want it. It is asked before all others",
+        &DROP,
+        "{drop_sub_policy: [{name: probe, type: string_attribute, string_attribute: {key: url.path, values: [/healthz]}}]}",
+    ),
+    kind(
+        "composite",
+        "The first of these policies that wants it decides, within its share of a budget of spans for each second of stream time",
+        &COMPOSITE,
+        "{max_total_spans_per_second: 1000, composite_sub_policy: [{name: failed, type: status_code, status_code: {status_codes: [ERROR]}}, {name: rest, type: always_sample}], rate_allocation: [{policy: failed, percent: 80}]}",
     ),
     kind(
         "low_confidence",
@@ -107,22 +164,13 @@ pub(crate) static KINDS: [KindEntry; 9] = [
 ];
 
 /// Kinds that are not here yet, with what comes nearest.
-pub(crate) static LATER_KINDS: [Refused; 16] = [
-    refused("boolean_attribute", ""),
-    refused("trace_state", ""),
-    refused("trace_flags", ""),
-    refused("span_count", ""),
-    refused("rate_limiting", "; probabilistic bounds a share of traces"),
-    refused("bytes_limiting", "; probabilistic bounds a share of traces"),
+pub(crate) static LATER_KINDS: [Refused; 7] = [
     refused(
         "ottl_condition",
         "; numeric_attribute, string_attribute, low_confidence and span_latency cover common conditions",
     ),
-    refused("not", "; numeric_attribute and string_attribute have invert_match"),
-    refused("drop", ""),
-    refused("composite", ""),
     refused("drift", "; low_confidence with per_model_version comes nearest"),
-    refused("rate_per_key", "; probabilistic bounds a share of traces"),
+    refused("rate_per_key", "; rate_limiting has one rate for all"),
     refused("trace_condition", "; and combines conditions on different spans"),
     refused("fragmented", ""),
     refused("failure", "; status_code with [ERROR] comes nearest"),
@@ -237,10 +285,134 @@ pub(crate) static PROBABILISTIC: Section = Section {
 pub(crate) static AND: Section = Section {
     keys: &[key(
         "and_sub_policy",
-        Type::List { item: &Type::Policy { nested: true }, min: 0, max: 256 },
+        Type::List { item: &Type::Policy(Within::And), min: 0, max: 256 },
         Required("[{name: slow, type: latency, latency: {threshold_ms: 500}}]"),
-        "The policies that must agree",
+        "The policies that must agree, asked in this order up to the first that does not. All kinds but and, drop and composite",
     )],
+    refused: &[],
+};
+
+pub(crate) static NOT: Section = Section {
+    keys: &[key(
+        "not_sub_policy",
+        Type::Policy(Within::Not),
+        Required("{name: slow, type: latency, latency: {threshold_ms: 500}}"),
+        "The policy. All kinds but and, not, drop and composite",
+    )],
+    refused: &[],
+};
+
+pub(crate) static DROP: Section = Section {
+    keys: &[key(
+        "drop_sub_policy",
+        Type::List { item: &Type::Policy(Within::Drop), min: 0, max: 256 },
+        Required(
+            "[{name: probe, type: string_attribute, string_attribute: {key: url.path, values: [/healthz]}}]",
+        ),
+        "The policies that must agree. All kinds but and, drop and composite",
+    )],
+    refused: &[],
+};
+
+pub(crate) static COMPOSITE: Section = Section {
+    keys: &[
+        key(
+            "max_total_spans_per_second",
+            WHOLE,
+            Required("1000"),
+            "Spans a second for all of them together",
+        ),
+        key(
+            "composite_sub_policy",
+            Type::List { item: &Type::Policy(Within::Composite), min: 0, max: 256 },
+            Required("[{name: rest, type: always_sample}]"),
+            "The policies, of different names. All kinds but not, drop and composite",
+        ),
+        key(
+            "policy_order",
+            Type::List { item: &Type::AnyText, min: 0, max: 256 },
+            Default("[]"),
+            "Their names in the order of asking; empty means as they are listed",
+        ),
+        key(
+            "rate_allocation",
+            Type::List { item: &Type::Section(&RATE_ALLOCATION), min: 0, max: 256 },
+            Default("[]"),
+            "Their shares; those that are not listed divide the rest equally",
+        ),
+    ],
+    refused: &[],
+};
+
+pub(crate) static RATE_ALLOCATION: Section = Section {
+    keys: &[
+        key("policy", Type::AnyText, Required("rest"), "A policy's name"),
+        key("percent", WHOLE, Required("50"), "Its share; all together at most 100"),
+    ],
+    refused: &[],
+};
+
+pub(crate) static BOOLEAN_ATTRIBUTE: Section = Section {
+    keys: &[
+        key("key", Type::AnyText, Required("error"), "The attribute's name"),
+        key("value", Type::Boolean, Required("true"), "Its value; other types never match"),
+        key(
+            "invert_match",
+            Type::Boolean,
+            Default("false"),
+            "Sampled unless some span or resource has the value",
+        ),
+    ],
+    refused: &[],
+};
+
+pub(crate) static TRACE_STATE: Section = Section {
+    keys: &[
+        key("key", Type::AnyText, Required("vendor"), "The member's key"),
+        key(
+            "values",
+            Type::List { item: &Type::AnyText, min: 0, max: 10_000 },
+            Required("[debug]"),
+            "Values, exact. A header that breaks the W3C rules has none",
+        ),
+    ],
+    refused: &[],
+};
+
+pub(crate) static SPAN_COUNT: Section = Section {
+    keys: &[
+        key(
+            "min_spans",
+            Type::Integer { min: 0, max: i32::MAX as i64 },
+            Default("0"),
+            "The least number, inclusive; this or max_spans is needed",
+        ),
+        key(
+            "max_spans",
+            Type::Integer { min: 0, max: i32::MAX as i64 },
+            Default("0"),
+            "The greatest number, inclusive; 0 means no bound",
+        ),
+    ],
+    refused: &[],
+};
+
+/// What both limiters say of a burst.
+const BURST: &str = "What may pass at once, and no larger trace ever does; 0 means twice the rate";
+
+pub(crate) static RATE_LIMITING: Section = Section {
+    keys: &[
+        key("spans_per_second", WHOLE, Required("1000"), "The rate, for the whole input"),
+        key("burst_capacity", WHOLE, Default("0"), BURST),
+    ],
+    refused: &[],
+};
+
+pub(crate) static BYTES_LIMITING: Section = Section {
+    keys: &[
+        key("bytes_per_second", WHOLE, Required("1000000"), "The rate, for the whole input"),
+        key("burst_capacity", WHOLE, Default("0"), BURST),
+    ],
     refused: &[],
 };
 

@@ -45,10 +45,10 @@ fn what_is_no_configuration() {
         &cases,
         &expect![[r#"
             "hello"
-                line 1: expected a mapping with the keys kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http, got hello
+                line 1: expected a mapping with the keys kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, http, got hello
                     1 | hello
             "- a\n- b\n"
-                line 1: expected a mapping with the keys kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http, got a list
+                line 1: expected a mapping with the keys kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, http, got a list
                     1 | - a
             "a: 1\n---\nb: 2\n"
                 line 2: a second document starts here: write one document
@@ -126,24 +126,24 @@ fn repeated_keys() {
     check_each(
         &cases,
         &expect![[r#"
-        "group: a\ngroup: b\nwindow: {decision_wait: 1s, decision_wait: 2s}\n"
-            kafka.bootstrap_servers: is required, for example `bootstrap_servers: "localhost:9092"`
-            policies: is required, for example `policies: [{name: errors, type: status_code, status_code: {status_codes: [ERROR]}}]`
-            line 2: group: is given twice, first on line 1: remove one
-                2 | group: b
-            line 3: window.decision_wait: is given twice, first on line 3: remove one
-                3 | window: {decision_wait: 1s, decision_wait: 2s}
-        "policies:\n  - {name: a, type: b}\n  - {name: a, name: b}\n"
-            kafka.bootstrap_servers: is required, for example `bootstrap_servers: "localhost:9092"`
-            line 2: policies[0].type: b is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-                2 |   - {name: a, type: b}
-            line 3: policies[1].type: is required, for example `type: status_code`
-                3 |   - {name: a, name: b}
-            line 3: policies[1].name: is given twice, first on line 3: remove one
-                3 |   - {name: a, name: b}
-            line 3: policies[1].name: "a" is taken by policies[0]: names must differ
-                3 |   - {name: a, name: b}
-    "#]],
+            "group: a\ngroup: b\nwindow: {decision_wait: 1s, decision_wait: 2s}\n"
+                kafka.bootstrap_servers: is required, for example `bootstrap_servers: "localhost:9092"`
+                policies: is required, for example `policies: [{name: errors, type: status_code, status_code: {status_codes: [ERROR]}}]`
+                line 2: group: is given twice, first on line 1: remove one
+                    2 | group: b
+                line 3: window.decision_wait: is given twice, first on line 3: remove one
+                    3 | window: {decision_wait: 1s, decision_wait: 2s}
+            "policies:\n  - {name: a, type: b}\n  - {name: a, name: b}\n"
+                kafka.bootstrap_servers: is required, for example `bootstrap_servers: "localhost:9092"`
+                line 2: policies[0].type: b is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
+                    2 |   - {name: a, type: b}
+                line 3: policies[1].type: is required, for example `type: status_code`
+                    3 |   - {name: a, name: b}
+                line 3: policies[1].name: is given twice, first on line 3: remove one
+                    3 |   - {name: a, name: b}
+                line 3: policies[1].name: "a" is taken by policies[0]: names must differ
+                    3 |   - {name: a, name: b}
+        "#]],
     );
 }
 
@@ -164,11 +164,11 @@ fn unknown_keys() {
         &cases,
         &expect![[r#"
             gruop: x
-                line 3: gruop: unknown key: did you mean group? known here: kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
+                line 3: gruop: unknown key: did you mean group? known here: kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, http
             completely_else: x
-                line 3: completely_else: unknown key: known here are kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
+                line 3: completely_else: unknown key: known here are kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, http
             decision_wait: 10s
-                line 3: decision_wait: unknown key: did you mean window.decision_wait? known here: kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
+                line 3: decision_wait: unknown key: did you mean window.decision_wait? known here: kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, http
             window: {decisionWait: 10s}
                 line 3: window.decisionWait: unknown key: did you mean decision_wait? known here: decision_wait, decision_wait_after_root_received, completion, memory_limit, spans_per_trace_limit, bytes_per_trace_limit
             input: {group: x}
@@ -176,7 +176,7 @@ fn unknown_keys() {
             output: {max_mesage_bytes: 1MB}
                 line 3: output.max_mesage_bytes: unknown key: did you mean max_message_bytes? known here: topic, max_message_bytes, buffer_limit, compression, partitioner, kafka
             "a b\n": x
-                line 3: "a b\n": unknown key: known here are kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, compatibility, derive, redaction, http
+                line 3: "a b\n": unknown key: known here are kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, http
             num_traces: 50000
                 line 3: num_traces: is the Collector's: tailsift is bounded by window.memory_limit
             decision_cache: {sampled_cache_size: 1}

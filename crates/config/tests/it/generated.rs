@@ -22,6 +22,26 @@ fn the_schema_is_json_and_refuses_unknown_keys() {
     assert_eq!(schema["additionalProperties"], false);
     assert_eq!(schema["properties"]["window"]["properties"]["decision_wait"]["default"], "30s");
     assert_eq!(schema["required"], serde_json::json!(["kafka", "policies"]));
-    assert_eq!(schema["$defs"]["policy"]["oneOf"].as_array().unwrap().len(), 9);
-    assert_eq!(schema["$defs"]["sub_policy"]["oneOf"].as_array().unwrap().len(), 8);
+    for (place, kinds) in [("", 18), ("_in_and", 15), ("_in_not", 14), ("_in_composite", 15)] {
+        let alternatives = &schema["$defs"][format!("policy{place}")]["oneOf"];
+        assert_eq!(alternatives.as_array().unwrap().len(), kinds, "{place}");
+    }
+    check_references(&schema, &schema);
+}
+
+/// Every reference names something.
+fn check_references(schema: &serde_json::Value, root: &serde_json::Value) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let place = reference.trim_start_matches('#');
+        assert!(root.pointer(place).is_some(), "{reference}");
+    }
+    let children: Vec<_> = match schema {
+        serde_json::Value::Array(items) => items.iter().collect(),
+        serde_json::Value::Object(members) => members.values().collect(),
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_) => Vec::new(),
+    };
+    children.into_iter().for_each(|child| check_references(child, root));
 }

@@ -7,16 +7,7 @@ use crate::check_policies;
 #[test]
 fn kinds_that_are_not_here() {
     let kinds = [
-        "boolean_attribute",
-        "trace_state",
-        "trace_flags",
-        "span_count",
-        "rate_limiting",
-        "bytes_limiting",
         "ottl_condition",
-        "not",
-        "drop",
-        "composite",
         "drift",
         "rate_per_key",
         "trace_condition",
@@ -29,39 +20,21 @@ fn kinds_that_are_not_here() {
     check_policies(
         &[cases.join("\n").as_str()],
         &expect![[r#"
-        - {name: boolean_attribute, type: boolean_attribute, boolean_attribute: {}}
-        - {name: trace_state, type: trace_state, trace_state: {}}
-        - {name: trace_flags, type: trace_flags, trace_flags: {}}
-        - {name: span_count, type: span_count, span_count: {}}
-        - {name: rate_limiting, type: rate_limiting, rate_limiting: {}}
-        - {name: bytes_limiting, type: bytes_limiting, bytes_limiting: {}}
-        - {name: ottl_condition, type: ottl_condition, ottl_condition: {}}
-        - {name: not, type: not, not: {}}
-        - {name: drop, type: drop, drop: {}}
-        - {name: composite, type: composite, composite: {}}
-        - {name: drift, type: drift, drift: {}}
-        - {name: rate_per_key, type: rate_per_key, rate_per_key: {}}
-        - {name: trace_condition, type: trace_condition, trace_condition: {}}
-        - {name: fragmented, type: fragmented, fragmented: {}}
-        - {name: failure, type: failure, failure: {}}
-        - {name: forced, type: forced, forced: {}}
-            line 3: policies[0].type: boolean_attribute is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-            line 4: policies[1].type: trace_state is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-            line 5: policies[2].type: trace_flags is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-            line 6: policies[3].type: span_count is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-            line 7: policies[4].type: rate_limiting is not supported by this version; probabilistic bounds a share of traces; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-            line 8: policies[5].type: bytes_limiting is not supported by this version; probabilistic bounds a share of traces; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-            line 9: policies[6].type: ottl_condition is not supported by this version; numeric_attribute, string_attribute, low_confidence and span_latency cover common conditions; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-            line 10: policies[7].type: not is not supported by this version; numeric_attribute and string_attribute have invert_match; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-            line 11: policies[8].type: drop is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-            line 12: policies[9].type: composite is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-            line 13: policies[10].type: drift is not supported by this version; low_confidence with per_model_version comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-            line 14: policies[11].type: rate_per_key is not supported by this version; probabilistic bounds a share of traces; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-            line 15: policies[12].type: trace_condition is not supported by this version; and combines conditions on different spans; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-            line 16: policies[13].type: fragmented is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-            line 17: policies[14].type: failure is not supported by this version; status_code with [ERROR] comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-            line 18: policies[15].type: forced is not supported by this version; string_attribute on an attribute that asks for it comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-    "#]],
+            - {name: ottl_condition, type: ottl_condition, ottl_condition: {}}
+            - {name: drift, type: drift, drift: {}}
+            - {name: rate_per_key, type: rate_per_key, rate_per_key: {}}
+            - {name: trace_condition, type: trace_condition, trace_condition: {}}
+            - {name: fragmented, type: fragmented, fragmented: {}}
+            - {name: failure, type: failure, failure: {}}
+            - {name: forced, type: forced, forced: {}}
+                line 3: policies[0].type: ottl_condition is not supported by this version; numeric_attribute, string_attribute, low_confidence and span_latency cover common conditions; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
+                line 4: policies[1].type: drift is not supported by this version; low_confidence with per_model_version comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
+                line 5: policies[2].type: rate_per_key is not supported by this version; rate_limiting has one rate for all; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
+                line 6: policies[3].type: trace_condition is not supported by this version; and combines conditions on different spans; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
+                line 7: policies[4].type: fragmented is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
+                line 8: policies[5].type: failure is not supported by this version; status_code with [ERROR] comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
+                line 9: policies[6].type: forced is not supported by this version; string_attribute on an attribute that asks for it comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
+        "#]],
     );
 }
 
@@ -85,35 +58,35 @@ fn shapes_of_policies() {
     check_policies(
         &cases,
         &expect![[r#"
-          always_sample
-            line 3: policies: expected a list, got always_sample
-          []
-            line 3: policies: must list at least one policy, or no trace would ever be kept, for example [{name: all, type: always_sample}]
-        - always_sample
-            line 3: policies[0]: expected a mapping with a name and a type, got always_sample
-        - {type: always_sample}
-            line 3: policies[0].name: is required, for example `name: errors`
-        - {name: x}
-            line 3: policies[0].type: is required, for example `type: status_code`
-        - {name: x, latency: {threshold_ms: 1}}
-            line 3: policies[0].type: is required, for example `type: status_code`
-        - {name: '', type: always_sample}
-            line 3: policies[0].name: expected text that is not empty, got ""
-        - {name: 5, type: always_sample}
-            line 3: policies[0].name: expected text, got the number 5: put it in quotes
-        - {name: x, type: always-sample}
-            line 3: policies[0].type: always-sample is no kind of policy: did you mean always_sample? there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-        - {name: x, type: span_name}
-            line 3: policies[0].type: span_name is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, and, low_confidence, span_latency
-        - {name: x, type: always_sample, enabled: true}
-            line 3: policies[0].enabled: unknown key: known here are name, type, always_sample
-        - {name: x, type: always_sample, always_sample: {}}
-            line 3: policies[0].always_sample: always_sample has no settings: remove it
-        - {name: x, type: always_sample}
-        - {name: y, type: always_sample}
-        - {name: x, type: always_sample}
-            line 5: policies[2].name: "x" is taken by policies[0]: names must differ
-    "#]],
+              always_sample
+                line 3: policies: expected a list, got always_sample
+              []
+                line 3: policies: must list at least one policy, or no trace would ever be kept, for example [{name: all, type: always_sample}]
+            - always_sample
+                line 3: policies[0]: expected a mapping with a name and a type, got always_sample
+            - {type: always_sample}
+                line 3: policies[0].name: is required, for example `name: errors`
+            - {name: x}
+                line 3: policies[0].type: is required, for example `type: status_code`
+            - {name: x, latency: {threshold_ms: 1}}
+                line 3: policies[0].type: is required, for example `type: status_code`
+            - {name: '', type: always_sample}
+                line 3: policies[0].name: expected text that is not empty, got ""
+            - {name: 5, type: always_sample}
+                line 3: policies[0].name: expected text, got the number 5: put it in quotes
+            - {name: x, type: always-sample}
+                line 3: policies[0].type: always-sample is no kind of policy: did you mean always_sample? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
+            - {name: x, type: span_name}
+                line 3: policies[0].type: span_name is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
+            - {name: x, type: always_sample, enabled: true}
+                line 3: policies[0].enabled: unknown key: known here are name, type, always_sample
+            - {name: x, type: always_sample, always_sample: {}}
+                line 3: policies[0].always_sample: always_sample has no settings: remove it
+            - {name: x, type: always_sample}
+            - {name: y, type: always_sample}
+            - {name: x, type: always_sample}
+                line 5: policies[2].name: "x" is taken by policies[0]: names must differ
+        "#]],
     );
 }
 
@@ -167,41 +140,90 @@ fn values_of_policies() {
     check_policies(
         &cases,
         &expect![[r#"
-        - {name: x, type: latency, latency: {threshold_ms: 500ms}}
-            line 3: policies[0].latency.threshold_ms: expected a whole number without a unit, got 500ms
-        - {name: x, type: latency, latency: {threshold_ms: -1}}
-            line 3: policies[0].latency.threshold_ms: must not be negative, got -1
-        - {name: x, type: latency, latency: {threshold_ms: 500, upper_threshold_ms: 100}}
-            line 3: policies[0].latency.upper_threshold_ms: must be above threshold_ms (500) or 0 for no bound, got 100
-        - {name: x, type: status_code, status_code: {status_codes: []}}
-            line 3: policies[0].status_code.status_codes: expected a list of at least 1, got 0
-        - {name: x, type: status_code, status_code: {status_codes: [ERR, error, 2]}}
-            line 3: policies[0].status_code.status_codes[0]: expected ERROR, OK or UNSET, got ERR
-            line 3: policies[0].status_code.status_codes[1]: expected ERROR, OK or UNSET, got error
-            line 3: policies[0].status_code.status_codes[2]: expected ERROR, OK or UNSET, got 2
-        - {name: x, type: numeric_attribute, numeric_attribute: {key: a}}
-            line 3: policies[0].numeric_attribute: needs min_value or max_value
-        - {name: x, type: numeric_attribute, numeric_attribute: {key: '', min_value: 5, max_value: 1}}
-            line 3: policies[0].numeric_attribute.key: must name an attribute, got ""
-            line 3: policies[0].numeric_attribute.min_value: must be at most max_value (1), got 5
-        - {name: x, type: string_attribute, string_attribute: {key: k, values: [ok, 5, true, null]}}
-            line 3: policies[0].string_attribute.values[1]: expected text, got the number 5: put it in quotes
-            line 3: policies[0].string_attribute.values[2]: expected text, got the truth value true: put it in quotes
-            line 3: policies[0].string_attribute.values[3]: expected text, got nothing
-        - {name: x, type: string_attribute, string_attribute: {key: k, values: ['(foo', '(?<=a)b'], enabled_regex_matching: true}}
-            line 3: policies[0].string_attribute.values[0]: "(foo" is no regular expression: unclosed group
-            line 3: policies[0].string_attribute.values[1]: "(?<=a)b" is no regular expression: look-around, including look-ahead and look-behind, is not supported
-        - {name: x, type: probabilistic, probabilistic: {sampling_percentage: 10, hash_salt: s}}
-            line 3: policies[0].probabilistic.hash_salt: has no effect here, where the trace's own randomness decides: remove it, or set `compatibility: collector`
-        - {name: x, type: probabilistic, probabilistic: {sampling_percentage: .nan}}
-            line 3: policies[0].probabilistic.sampling_percentage: expected a number, got .nan
-        - {name: x, type: low_confidence, low_confidence: {below: 50, scale: percent, of_arrays: min, per_model_version: {v1.2: 2, v2: high}}}
-            line 3: policies[0].low_confidence.of_arrays: is not supported by this version: attributes that are arrays are counted, not read
-            line 3: policies[0].low_confidence.per_model_version.v2: expected a number, got high
-        - {name: x, type: span_latency, span_latency: {span_name: '[', match: regex, above: 500}}
-        - {name: y, type: span_latency, span_latency: {span_name: '[', match: regex, above: 500ms}}
-            line 3: policies[0].span_latency.above: expected a duration with a unit (ms, s, m, h) such as 30s, got 500
-            line 4: policies[1].span_latency.span_name: "[" is no regular expression: unclosed character class
+            - {name: x, type: latency, latency: {threshold_ms: 500ms}}
+                line 3: policies[0].latency.threshold_ms: expected a whole number without a unit, got 500ms
+            - {name: x, type: latency, latency: {threshold_ms: -1}}
+                line 3: policies[0].latency.threshold_ms: must not be negative, got -1
+            - {name: x, type: latency, latency: {threshold_ms: 500, upper_threshold_ms: 100}}
+                line 3: policies[0].latency.upper_threshold_ms: must be above threshold_ms (500) or 0 for no bound, got 100
+            - {name: x, type: status_code, status_code: {status_codes: []}}
+                line 3: policies[0].status_code.status_codes: expected a list of at least 1, got 0
+            - {name: x, type: status_code, status_code: {status_codes: [ERR, error, 2]}}
+                line 3: policies[0].status_code.status_codes[0]: expected ERROR, OK or UNSET, got ERR
+                line 3: policies[0].status_code.status_codes[1]: expected ERROR, OK or UNSET, got error
+                line 3: policies[0].status_code.status_codes[2]: expected ERROR, OK or UNSET, got 2
+            - {name: x, type: numeric_attribute, numeric_attribute: {key: a}}
+                line 3: policies[0].numeric_attribute: needs min_value or max_value
+            - {name: x, type: numeric_attribute, numeric_attribute: {key: '', min_value: 5, max_value: 1}}
+                line 3: policies[0].numeric_attribute.key: must name an attribute, got ""
+                line 3: policies[0].numeric_attribute.min_value: must be at most max_value (1), got 5
+            - {name: x, type: string_attribute, string_attribute: {key: k, values: [ok, 5, true, null]}}
+                line 3: policies[0].string_attribute.values[1]: expected text, got the number 5: put it in quotes
+                line 3: policies[0].string_attribute.values[2]: expected text, got the truth value true: put it in quotes
+                line 3: policies[0].string_attribute.values[3]: expected text, got nothing
+            - {name: x, type: string_attribute, string_attribute: {key: k, values: ['(foo', '(?<=a)b'], enabled_regex_matching: true}}
+                line 3: policies[0].string_attribute.values[0]: "(foo" is no regular expression: unclosed group
+                line 3: policies[0].string_attribute.values[1]: "(?<=a)b" is no regular expression: look-around, including look-ahead and look-behind, is not supported
+            - {name: x, type: probabilistic, probabilistic: {sampling_percentage: 10, hash_salt: s}}
+                line 3: policies[0].probabilistic.hash_salt: has no effect here, where the trace's own randomness decides: remove it, or set `compatibility: collector`
+            - {name: x, type: probabilistic, probabilistic: {sampling_percentage: .nan}}
+                line 3: policies[0].probabilistic.sampling_percentage: expected a number, got .nan
+            - {name: x, type: low_confidence, low_confidence: {below: 50, scale: percent, of_arrays: min, per_model_version: {v1.2: 2, v2: high}}}
+                line 3: policies[0].low_confidence.of_arrays: is not supported by this version: attributes that are arrays are counted, not read
+                line 3: policies[0].low_confidence.per_model_version.v2: expected a number, got high
+            - {name: x, type: span_latency, span_latency: {span_name: '[', match: regex, above: 500}}
+            - {name: y, type: span_latency, span_latency: {span_name: '[', match: regex, above: 500ms}}
+                line 3: policies[0].span_latency.above: expected a duration with a unit (ms, s, m, h) such as 30s, got 500
+                line 4: policies[1].span_latency.span_name: "[" is no regular expression: unclosed character class
+        "#]],
+    );
+}
+
+#[test]
+fn values_of_counts_and_budgets() {
+    let cases = [
+        "- {name: x, type: boolean_attribute, boolean_attribute: {key: '', value: 'true'}}",
+        "- {name: x, type: boolean_attribute, boolean_attribute: {key: ''}}\n- {name: y, type: boolean_attribute, boolean_attribute: {key: '', value: true}}",
+        "- {name: x, type: trace_state, trace_state: {key: Vendor, values: [ok, '']}}",
+        "- {name: x, type: trace_flags, trace_flags: {}}",
+        "- {name: x, type: span_count, span_count: {}}\n- {name: y, type: span_count, span_count: {min_spans: 5, max_spans: 3}}",
+        "- {name: x, type: span_count, span_count: {min_spans: 2147483648, max_spans: -1}}",
+        "- {name: x, type: rate_limiting, rate_limiting: {}}\n- {name: y, type: rate_limiting, rate_limiting: {spans_per_second: 1.5, burst_capacity: -1}}",
+        "- {name: x, type: rate_limiting, rate_limiting: {spans_per_second: 0}}",
+        "- {name: x, type: bytes_limiting, bytes_limiting: {bytes_per_second: 1MB}}\n- {name: y, type: bytes_limiting, bytes_limiting: {bytes_per_second: 0, burst_capacity: 5}}",
+    ];
+    check_policies(
+        &cases,
+        &expect![[r#"
+        - {name: x, type: boolean_attribute, boolean_attribute: {key: '', value: 'true'}}
+            line 3: policies[0].boolean_attribute.value: expected true or false, got "true"
+        - {name: x, type: boolean_attribute, boolean_attribute: {key: ''}}
+        - {name: y, type: boolean_attribute, boolean_attribute: {key: '', value: true}}
+            line 3: policies[0].boolean_attribute.value: is required, for example `value: true`
+            line 4: policies[1].boolean_attribute.key: must name an attribute, got ""
+        - {name: x, type: trace_state, trace_state: {key: Vendor, values: [ok, '']}}
+            line 3: policies[0].trace_state.key: must be a key of a W3C tracestate, such as ot or tenant@vendor, got "Vendor"
+            line 3: policies[0].trace_state.values[1]: can never match: a value has 1 byte at least, and fewer than 256 together with the key, got 0 and 6
+        - {name: x, type: trace_flags, trace_flags: {}}
+            line 3: policies[0].trace_flags: trace_flags has no settings: remove it
+        - {name: x, type: span_count, span_count: {}}
+        - {name: y, type: span_count, span_count: {min_spans: 5, max_spans: 3}}
+            line 3: policies[0].span_count: needs min_spans above 1 or max_spans, or it keeps every trace: use `type: always_sample` for that
+            line 4: policies[1].span_count.max_spans: must be at least min_spans (5) or 0 for no bound, got 3
+        - {name: x, type: span_count, span_count: {min_spans: 2147483648, max_spans: -1}}
+            line 3: policies[0].span_count.min_spans: expected a whole number between 0 and 2147483647, got 2147483648
+            line 3: policies[0].span_count.max_spans: expected a whole number between 0 and 2147483647, got -1
+        - {name: x, type: rate_limiting, rate_limiting: {}}
+        - {name: y, type: rate_limiting, rate_limiting: {spans_per_second: 1.5, burst_capacity: -1}}
+            line 3: policies[0].rate_limiting.spans_per_second: is required, for example `spans_per_second: 1000`
+            line 4: policies[1].rate_limiting.spans_per_second: expected a whole number, got 1.5
+            line 4: policies[1].rate_limiting.burst_capacity: expected a whole number of at least 0, got -1
+        - {name: x, type: rate_limiting, rate_limiting: {spans_per_second: 0}}
+            line 3: policies[0].rate_limiting.spans_per_second: must be at least 1, got 0
+        - {name: x, type: bytes_limiting, bytes_limiting: {bytes_per_second: 1MB}}
+        - {name: y, type: bytes_limiting, bytes_limiting: {bytes_per_second: 0, burst_capacity: 5}}
+            line 3: policies[0].bytes_limiting.bytes_per_second: expected a whole number without a unit, got 1MB
+            line 4: policies[1].bytes_limiting.bytes_per_second: must be at least 1, got 0
     "#]],
     );
 }
@@ -214,25 +236,73 @@ fn policies_within_policies() {
         "- {name: x, type: and, and: {and_sub_policy: [{type: and, and: {and_sub_policy: []}}]}}",
         "- {name: x, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: -1}}, {type: nope}]}}",
         "- {name: x, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: -1}}]}}",
-        "- {name: x, type: and, and: {and_sub_policy: [{type: drop}]}}",
+        "- {name: x, type: and, and: {and_sub_policy: [{type: drop}, {type: composite}, {type: drift}]}}",
+        "- {name: x, type: not, not: {}}",
+        "- {name: x, type: not, not: {not_sub_policy: [{type: always_sample}]}}",
+        "- {name: x, type: not, not: {not_sub_policy: {type: not}}}\n- {name: y, type: not, not: {not_sub_policy: {type: and}}}",
+        "- {name: x, type: not, not: {not_sub_policy: {type: latency, latency: {threshold_ms: -1}}}}",
+        "- {name: x, type: drop, drop: {drop_sub_policy: []}}\n- {name: y, type: drop, drop: {drop_sub_policy: [{type: and}, {type: drop}]}}",
     ];
     check_policies(
         &cases,
         &expect![[r#"
-        - {name: x, type: and, and: {and_sub_policy: []}}
-            line 3: policies[0].and.and_sub_policy: must list at least one sub-policy: an empty one would keep every trace
-        - {name: x, type: and, and: {sub_policies: []}}
-            line 3: policies[0].and.sub_policies: unknown key: known here are and_sub_policy
-            line 3: policies[0].and.and_sub_policy: is required, for example `and_sub_policy: [{name: slow, type: latency, latency: {threshold_ms: 500}}]`
-        - {name: x, type: and, and: {and_sub_policy: [{type: and, and: {and_sub_policy: []}}]}}
-            line 3: policies[0].and.and_sub_policy[0].type: and cannot stand within an and: list its policies here
-        - {name: x, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: -1}}, {type: nope}]}}
-            line 3: policies[0].and.and_sub_policy[1].type: nope is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, low_confidence, span_latency
-            line 3: policies[0].and.and_sub_policy[0].latency.threshold_ms: must not be negative, got -1
-        - {name: x, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: -1}}]}}
-            line 3: policies[0].and.and_sub_policy[0].latency.threshold_ms: must not be negative, got -1
-        - {name: x, type: and, and: {and_sub_policy: [{type: drop}]}}
-            line 3: policies[0].and.and_sub_policy[0].type: drop is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, probabilistic, always_sample, low_confidence, span_latency
+            - {name: x, type: and, and: {and_sub_policy: []}}
+                line 3: policies[0].and.and_sub_policy: must list at least one sub-policy: an empty one would keep every trace
+            - {name: x, type: and, and: {sub_policies: []}}
+                line 3: policies[0].and.sub_policies: unknown key: known here are and_sub_policy
+                line 3: policies[0].and.and_sub_policy: is required, for example `and_sub_policy: [{name: slow, type: latency, latency: {threshold_ms: 500}}]`
+            - {name: x, type: and, and: {and_sub_policy: [{type: and, and: {and_sub_policy: []}}]}}
+                line 3: policies[0].and.and_sub_policy[0].type: and cannot stand within an and: list its policies here
+            - {name: x, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: -1}}, {type: nope}]}}
+                line 3: policies[0].and.and_sub_policy[1].type: nope is no kind of policy: did you mean not? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, not, low_confidence, span_latency
+                line 3: policies[0].and.and_sub_policy[0].latency.threshold_ms: must not be negative, got -1
+            - {name: x, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: -1}}]}}
+                line 3: policies[0].and.and_sub_policy[0].latency.threshold_ms: must not be negative, got -1
+            - {name: x, type: and, and: {and_sub_policy: [{type: drop}, {type: composite}, {type: drift}]}}
+                line 3: policies[0].and.and_sub_policy[0].type: drop cannot stand within an and: it stands in the list alone
+                line 3: policies[0].and.and_sub_policy[1].type: composite cannot stand within an and: it stands in the list alone
+                line 3: policies[0].and.and_sub_policy[2].type: drift is not supported by this version; low_confidence with per_model_version comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, not, low_confidence, span_latency
+            - {name: x, type: not, not: {}}
+                line 3: policies[0].not.not_sub_policy: is required, for example `not_sub_policy: {name: slow, type: latency, latency: {threshold_ms: 500}}`
+            - {name: x, type: not, not: {not_sub_policy: [{type: always_sample}]}}
+                line 3: policies[0].not.not_sub_policy: expected a mapping with a name and a type, got a list
+            - {name: x, type: not, not: {not_sub_policy: {type: not}}}
+            - {name: y, type: not, not: {not_sub_policy: {type: and}}}
+                line 3: policies[0].not.not_sub_policy.type: not cannot stand within a not: use the policy itself
+                line 4: policies[1].not.not_sub_policy.type: and cannot stand within a not: turn its policies round in policies of their own, any of which will do
+            - {name: x, type: not, not: {not_sub_policy: {type: latency, latency: {threshold_ms: -1}}}}
+                line 3: policies[0].not.not_sub_policy.latency.threshold_ms: must not be negative, got -1
+            - {name: x, type: drop, drop: {drop_sub_policy: []}}
+            - {name: y, type: drop, drop: {drop_sub_policy: [{type: and}, {type: drop}]}}
+                line 3: policies[0].drop.drop_sub_policy: must list at least one sub-policy: an empty one would drop every trace
+                line 4: policies[1].drop.drop_sub_policy[0].type: and cannot stand within a drop: list its policies here
+                line 4: policies[1].drop.drop_sub_policy[1].type: drop cannot stand within a drop: it stands in the list alone
+        "#]],
+    );
+}
+
+#[test]
+fn composites() {
+    let cases = [
+        "- {name: x, type: composite, composite: {composite_sub_policy: [{type: not}, {type: composite}, {type: drop}]}}",
+        "- {name: x, type: composite, composite: {max_total_spans_per_second: 9, composite_sub_policy: [{type: always_sample}, {name: a, type: and, and: {and_sub_policy: [{type: and}]}}], policy_order: a, rate_allocation: [{policy: a, percentage: 3}]}}",
+        "- {name: x, type: composite, composite: {max_total_spans_per_second: 0, composite_sub_policy: [{type: always_sample}, {name: a, type: always_sample}], policy_order: [a, b], rate_allocation: [{policy: b, percent: 300}, {policy: a, percent: 0}]}}",
+    ];
+    check_policies(
+        &cases,
+        &expect![[r#"
+        - {name: x, type: composite, composite: {composite_sub_policy: [{type: not}, {type: composite}, {type: drop}]}}
+            line 3: policies[0].composite.composite_sub_policy[0].type: not cannot stand within a composite: put it into an and
+            line 3: policies[0].composite.composite_sub_policy[1].type: composite cannot stand within a composite: it stands in the list alone
+            line 3: policies[0].composite.composite_sub_policy[2].type: drop cannot stand within a composite: it stands in the list alone
+            line 3: policies[0].composite.max_total_spans_per_second: is required, for example `max_total_spans_per_second: 1000`
+        - {name: x, type: composite, composite: {max_total_spans_per_second: 9, composite_sub_policy: [{type: always_sample}, {name: a, type: and, and: {and_sub_policy: [{type: and}]}}], policy_order: a, rate_allocation: [{policy: a, percentage: 3}]}}
+            line 3: policies[0].composite.composite_sub_policy[1].and.and_sub_policy[0].type: and cannot stand within an and: list its policies here
+            line 3: policies[0].composite.policy_order: expected a list, got a
+            line 3: policies[0].composite.rate_allocation[0].percentage: unknown key: did you mean percent? known here: policy, percent
+        - {name: x, type: composite, composite: {max_total_spans_per_second: 0, composite_sub_policy: [{type: always_sample}, {name: a, type: always_sample}], policy_order: [a, b], rate_allocation: [{policy: b, percent: 300}, {policy: a, percent: 0}]}}
+            line 3: policies[0].composite.max_total_spans_per_second: must be at least 1, got 0
+            line 3: policies[0].composite.composite_sub_policy[0].name: must not be empty: shares and order go by name
     "#]],
     );
 }

@@ -56,10 +56,15 @@ impl Composite {
         let (shares, order, total) = if compiler.collector() {
             (self.collector_shares(&names), (0..names.len()).collect(), None)
         } else {
-            self.check(&path, &names, compiler);
+            let named = self.check(&path, &names, compiler);
             let limit = u128::try_from(self.max_total_spans_per_second).unwrap_or(0);
             let total = Some(Share { limit, per_span: 1 });
-            (self.exact_shares(&path, &names, compiler), self.order(&path, &names, compiler), total)
+            // Where names are wrong, so is what goes by them.
+            let mut by_name = || {
+                (self.exact_shares(&path, &names, compiler), self.order(&path, &names, compiler))
+            };
+            let (shares, order) = if named { by_name() } else { (Vec::new(), Vec::new()) };
+            (shares, order, total)
         };
         let place = compiler.budgets.composite(names.len());
         let path = format!("{path}.composite_sub_policy");
@@ -67,7 +72,8 @@ impl Composite {
         Compiled { names, rules, shares, order, total, place }
     }
 
-    fn check(&self, path: &str, names: &[String], compiler: &mut Compiler<'_>) {
+    /// True if every sub-policy has a name of its own.
+    fn check(&self, path: &str, names: &[String], compiler: &mut Compiler<'_>) -> bool {
         if self.max_total_spans_per_second < 1 {
             let message = format!("must be at least 1, got {}", self.max_total_spans_per_second);
             compiler.refuse(format!("{path}.max_total_spans_per_second"), message);
@@ -76,16 +82,20 @@ impl Composite {
             let message = "must list at least one sub-policy: without one nothing is ever kept";
             compiler.refuse(format!("{path}.composite_sub_policy"), message);
         }
+        let mut named = true;
         for (index, name) in names.iter().enumerate() {
             let path = format!("{path}.composite_sub_policy[{index}].name");
             if name.is_empty() {
                 compiler.refuse(path, "must not be empty: shares and order go by name");
+                named = false;
             } else if let Some(first) = names[..index].iter().position(|other| other == name) {
                 let message =
                     format!("{name:?} is taken by sub-policy {first}: shares and order go by name");
                 compiler.refuse(path, message);
+                named = false;
             }
         }
+        named
     }
 
     /// Whole spans, by the Collector's arithmetic: a double, cut. A child's own counter is held

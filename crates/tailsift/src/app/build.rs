@@ -11,7 +11,7 @@ use tailsift_kafka::{
 };
 use tailsift_otlp::{Scanner, TagValues};
 use tailsift_policy::PolicySet;
-use tailsift_sampler::Shard;
+use tailsift_sampler::{Limits, Shard};
 
 use super::board::Board;
 use crate::admin::Health;
