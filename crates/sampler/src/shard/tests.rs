@@ -9,6 +9,7 @@ use tailsift_trace::{
 use super::*;
 use crate::{Export, LiveFrom, Part};
 
+mod budgets;
 mod restore;
 
 const FAR: Millis = Millis(i64::MAX / 4);

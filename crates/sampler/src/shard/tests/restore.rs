@@ -7,14 +7,14 @@ use crate::{Checkpoint, Entry, EntryKind, Logged};
 
 /// What the decision log and the group hold of partition 0.
 #[derive(Default)]
-struct Topic {
+pub(super) struct Topic {
     log: Vec<Logged>,
     last: Option<Part>,
 }
 
 impl Topic {
     /// Commits what there is.
-    fn commit(&mut self, shard: &mut Shard) {
+    pub(super) fn commit(&mut self, shard: &mut Shard) {
         let Some(part) = commit(shard) else { return };
         let (sequence, offset) = (part.checkpoint.sequence, part.batch_offset.unwrap_or(-1));
         let logged = |entry: &Entry| Logged { entry: entry.clone(), sequence, offset };
@@ -22,9 +22,14 @@ impl Topic {
         self.last = Some(part);
     }
 
+    /// What was committed last.
+    pub(super) fn last(&self) -> &Part {
+        self.last.as_ref().unwrap()
+    }
+
     /// What a new owner is told.
-    fn restored(&self) -> Restored {
-        let part = self.last.as_ref().unwrap();
+    pub(super) fn restored(&self) -> Restored {
+        let part = self.last();
         let needed = match part.committed_live_from() {
             LiveFrom::Nothing => i64::MAX,
             LiveFrom::Offset(offset) => offset,
