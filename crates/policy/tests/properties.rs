@@ -1,0 +1,262 @@
+//! What spans come with, and in which order, changes no verdict that looks at spans alone.
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use tailsift_policy::{
+    And, BooleanAttribute, Compatibility, DropIf, Facts, Kind, Latency, Not, NumericAttribute,
+    Policy, PolicySet, Probabilistic, RateLimiting, Semantics, SpanCount, StatusCodes,
+    StringAttribute, Tally, TraceState, Verdict, Vote,
+};
+use tailsift_trace::{
+    Attribute, Batch, Chunk, Interest, Millis, Resource, Span, SpanId, StatusCode, TraceId,
+    UnixNano, Value,
+};
+
+const ID: TraceId = TraceId([7; 16]);
+const KEY: &str = "k";
+
+/// A span, as much of it as policies look at.
+#[derive(Clone, Debug)]
+struct Seen {
+    times: (u64, u64),
+    status: i32,
+    flags: u32,
+    trace_state: &'static str,
+    own: Option<Value<'static>>,
+    resource: Option<Value<'static>>,
+}
+
+fn value() -> impl Strategy<Value = Option<Value<'static>>> {
+    select(vec![
+        None,
+        Some(Value::Empty),
+        Some(Value::Bool(true)),
+        Some(Value::Bool(false)),
+        Some(Value::Int(0)),
+        Some(Value::Int(7)),
+        Some(Value::Double(6.5)),
+        Some(Value::Text(b"gold")),
+        Some(Value::Text(b"")),
+    ])
+}
+
+fn seen() -> impl Strategy<Value = Seen> {
+    let times = (0..6_u64, 0..6_u64);
+    let trace_state = select(vec!["", "v=x", "v=y,ot=rv:00000000000001", "v=x,v=x"]);
+    (times, 0..3, 0..4_u32, trace_state, value(), value()).prop_map(
+        |(times, status, flags, trace_state, own, resource)| Seen {
+            times,
+            status,
+            flags,
+            trace_state,
+            own,
+            resource,
+        },
+    )
+}
+
+fn simple() -> impl Strategy<Value = Kind> + Clone {
+    let text = |value: &str| StringAttribute {
+        key: KEY.into(),
+        values: vec![value.into()],
+        enabled_regex_matching: value.contains('.'),
+        invert_match: value == "gold",
+    };
+    let number = |min_value, max_value| NumericAttribute {
+        key: KEY.into(),
+        min_value,
+        max_value,
+        invert_match: max_value.is_none(),
+    };
+    let truth = |value, invert_match| BooleanAttribute { key: KEY.into(), value, invert_match };
+    let state = TraceState { key: "v".into(), values: vec!["x".into()] };
+    let latency = |threshold_ms, upper_threshold_ms| Latency { threshold_ms, upper_threshold_ms };
+    let chance = Probabilistic { sampling_percentage: 90.0, hash_salt: String::new() };
+    select(vec![
+        Kind::AlwaysSample,
+        Kind::StatusCode(StatusCodes(vec![StatusCode::ERROR])),
+        Kind::Latency(latency(2, 0)),
+        Kind::Latency(latency(1, 3)),
+        Kind::StringAttribute(text("gold")),
+        Kind::StringAttribute(text(".*")),
+        Kind::NumericAttribute(number(Some(-1), Some(5))),
+        Kind::NumericAttribute(number(Some(7), None)),
+        Kind::BooleanAttribute(truth(true, false)),
+        Kind::BooleanAttribute(truth(false, true)),
+        Kind::TraceState(state),
+        Kind::TraceFlags,
+        Kind::SpanCount(SpanCount { min_spans: 2, max_spans: 4 }),
+        Kind::Probabilistic(chance),
+    ])
+}
+
+fn policies() -> impl Strategy<Value = Vec<Policy>> {
+    let listed = prop::collection::vec(simple(), 1..3);
+    let named = |kinds: Vec<Kind>| -> Vec<Policy> {
+        let name = |(place, kind)| Policy::new(format!("p{place}"), kind);
+        kinds.into_iter().enumerate().map(name).collect()
+    };
+    let negated = simple().prop_map(|kind| Kind::Not(Not(Box::new(Policy::new("n", kind)))));
+    let any = prop_oneof![
+        4 => simple(),
+        1 => negated,
+        1 => listed.clone().prop_map(move |kinds| Kind::And(And { policies: named(kinds) })),
+        1 => listed.prop_map(move |kinds| Kind::Drop(DropIf(named(kinds)))),
+    ];
+    prop::collection::vec(any, 1..5).prop_map(named)
+}
+
+/// The facts of spans that come in records of these lengths; what is left over comes in one.
+fn facts(set: &PolicySet, spans: &[Seen], records: &[usize]) -> Facts {
+    let mut facts = Facts::default();
+    let mut rest = spans;
+    for length in records.iter().copied().chain([spans.len()]) {
+        let (record, behind) = rest.split_at(length.min(rest.len()));
+        rest = behind;
+        let batch = batch(set.interest(), record);
+        let chunk = Chunk { trace_id: ID, spans: 0..record.len() as u32, pieces: 0..0 };
+        set.fold(&mut facts, &batch, &chunk, &mut Tally::default());
+    }
+    facts
+}
+
+fn batch(interest: &Interest, spans: &[Seen]) -> Batch<'static> {
+    let mut batch = Batch::default();
+    for (place, span) in spans.iter().enumerate() {
+        let mut add = |value: Option<Value<'static>>| {
+            let start = batch.attributes.len() as u32;
+            let key = interest.find(KEY.as_bytes());
+            let attribute = key.zip(value).map(|(key, value)| Attribute { key, value });
+            batch.attributes.extend(attribute);
+            start..batch.attributes.len() as u32
+        };
+        let (attributes, resource) = (add(span.own), add(span.resource));
+        batch.resources.push(Resource { attributes: resource });
+        batch.spans.push(Span {
+            trace_id: ID,
+            span_id: Some(SpanId([1; 8])),
+            parent_span_id: None,
+            start: UnixNano(span.times.0 * 1_000_000),
+            end: UnixNano(span.times.1 * 1_000_000),
+            name: b"",
+            trace_state: span.trace_state.as_bytes(),
+            flags: span.flags,
+            kind: 0,
+            status: StatusCode(span.status),
+            resource: place as u32,
+            attributes,
+        });
+    }
+    batch
+}
+
+type Said = (Verdict, Option<u16>, Vec<Option<Vote>>);
+
+fn judge(set: &PolicySet, facts: &Facts) -> Said {
+    let mut votes = Vec::new();
+    let outcome = set.judge(ID, facts, &mut set.limiters(1), Millis(0), &mut votes);
+    (outcome.verdict, outcome.policy, votes)
+}
+
+fn compile(policies: Vec<Policy>, compatibility: Compatibility) -> PolicySet {
+    let semantics = Semantics { compatibility, ..Semantics::default() };
+    PolicySet::compile(policies, semantics).expect("the kinds that are drawn are valid")
+}
+
+/// True if some policy, or one within it, is of such a kind.
+fn any_is(policies: &[Policy], is: &impl Fn(&Kind) -> bool) -> bool {
+    policies.iter().any(|Policy { kind, .. }| {
+        if let Kind::And(And { policies }) | Kind::Drop(DropIf(policies)) = kind {
+            any_is(policies, is)
+        } else if let Kind::Not(Not(policy)) = kind {
+            is(&policy.kind)
+        } else {
+            is(kind)
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn records_and_order_change_nothing(
+        policies in policies(),
+        spans in prop::collection::vec(seen(), 0..6),
+        shuffled in any::<prop::sample::Index>(),
+        records in prop::collection::vec(0..4_usize, 0..4),
+    ) {
+        let set = compile(policies, Compatibility::Tailsift);
+        let expect = judge(&set, &facts(&set, &spans, &[]));
+        prop_assert_eq!(&judge(&set, &facts(&set, &spans, &records)), &expect);
+        let mut other = spans.clone();
+        other.reverse();
+        other.rotate_left(shuffled.index(spans.len().max(1)));
+        prop_assert_eq!(&judge(&set, &facts(&set, &other, &records)), &expect);
+    }
+
+    #[test]
+    fn repeats_change_nothing_but_counts(
+        policies in policies(),
+        spans in prop::collection::vec(seen(), 1..6),
+        repeated in any::<prop::sample::Index>(),
+    ) {
+        let counts = |kind: &Kind| matches!(kind, Kind::SpanCount(_));
+        if any_is(&policies, &counts) {
+            return Ok(());
+        }
+        let set = compile(policies, Compatibility::Tailsift);
+        let twice: Vec<Seen> =
+            spans.iter().cloned().chain([spans[repeated.index(spans.len())].clone()]).collect();
+        let expect = judge(&set, &facts(&set, &spans, &[]));
+        prop_assert_eq!(judge(&set, &facts(&set, &twice, &[])), expect);
+    }
+
+    /// In the Collector the order counts for an upper bound on the latency and for zero times.
+    #[test]
+    fn order_matters_in_the_collector_only_where_it_says(
+        policies in policies(),
+        spans in prop::collection::vec(seen(), 0..6),
+        records in prop::collection::vec(0..4_usize, 0..4),
+    ) {
+        let set = compile(policies.clone(), Compatibility::Collector);
+        let expect = judge(&set, &facts(&set, &spans, &[]));
+        prop_assert_eq!(&judge(&set, &facts(&set, &spans, &records)), &expect);
+        let bounded = |kind: &Kind| matches!(kind, Kind::Latency(kind) if kind.upper_threshold_ms != 0);
+        if any_is(&policies, &bounded) {
+            return Ok(());
+        }
+        let mut timed = spans;
+        timed.iter_mut().for_each(|Seen { times, .. }| *times = (times.0 + 1, times.1 + 1));
+        let expect = judge(&set, &facts(&set, &timed, &[]));
+        timed.reverse();
+        prop_assert_eq!(&judge(&set, &facts(&set, &timed, &records)), &expect);
+    }
+
+    /// Between any two moments no more passes than the burst and what flowed in.
+    #[test]
+    fn a_rate_is_never_exceeded(
+        rate in 1..20_i64,
+        burst in 1..20_i64,
+        steps in prop::collection::vec((0..700_i64, 1..6_usize), 1..40),
+    ) {
+        let limit = RateLimiting { spans_per_second: rate, burst_capacity: burst };
+        let policy = Policy::new("rate", Kind::RateLimiting(limit));
+        let set = compile(vec![policy], Compatibility::Tailsift);
+        let (mut limiters, mut now, mut passed) = (set.limiters(1), 0, Vec::new());
+        for (step, spans) in steps {
+            now += step;
+            let mut facts = Facts::default();
+            facts.spans = spans as u32;
+            let outcome = set.judge(ID, &facts, &mut limiters, Millis(now), &mut Vec::new());
+            if outcome.verdict == Verdict::Keep {
+                passed.push((now, spans as i64));
+            }
+        }
+        for (first, (from, _)) in passed.iter().enumerate() {
+            let mut sum = 0;
+            for (to, spans) in &passed[first..] {
+                sum += spans;
+                prop_assert!(sum * 1000 <= burst * 1000 + rate * (to - from), "{passed:?}");
+            }
+        }
+    }
+}
