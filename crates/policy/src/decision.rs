@@ -105,7 +105,8 @@ pub struct Outcome {
     /// The first policy in configured order whose vote won: one that asked to keep a kept trace, a
     /// `drop` that asked to drop a dropped one. `None` if none asked for anything.
     pub policy: Option<u16>,
-    /// The threshold, if the deciding policy was a matter of chance.
+    /// The threshold, if the keep was a matter of chance and of nothing else: the lowest of the
+    /// policies that asked for it.
     pub threshold: Option<Threshold>,
     /// The sub-policy for which a `composite` said sampled, the last that did.
     pub composite: Option<SubPolicy>,

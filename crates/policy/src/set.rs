@@ -7,7 +7,8 @@ use crate::kind::{Case, Policy, Rule};
 use crate::limiters::{Budgets, Limiters};
 use crate::randomness::explicit_randomness;
 use crate::{
-    Compatibility, Facts, Outcome, PolicyError, Semantics, SubPolicy, Tally, Verdict, Vote, size,
+    Compatibility, Facts, Outcome, PolicyError, Semantics, SubPolicy, Tally, Threshold, Verdict,
+    Vote, size,
 };
 
 /// Compiled policies.
@@ -173,16 +174,25 @@ impl PolicySet {
             }
         }
         let (verdict, decider) = decide(votes);
-        // A certain keep is no matter of chance, whoever is named as the decider.
-        let certain = votes
-            .iter()
-            .zip(&self.rules)
-            .any(|(vote, rule)| *vote == Some(Vote::Sampled) && rule.is_certain());
-        let threshold = match (verdict, decider) {
-            (Verdict::Keep, Some(place)) if !certain => self.rules[place].threshold(),
-            (Verdict::Keep | Verdict::Drop, _) => None,
+        let threshold = match verdict {
+            Verdict::Keep => self.threshold(votes),
+            Verdict::Drop => None,
         };
         Outcome { verdict, policy: decider.map(|place| place as u16), threshold, composite }
+    }
+
+    /// How likely a kept trace was to be kept, whoever is named as the decider: as the most likely
+    /// of the policies that say sampled. A certain keep is no matter of chance, and what a budget
+    /// has a part in has no known probability.
+    fn threshold(&self, votes: &[Option<Vote>]) -> Option<Threshold> {
+        let mut lowest = None;
+        for (vote, rule) in votes.iter().zip(&self.rules) {
+            if *vote == Some(Vote::Sampled) {
+                let threshold = rule.threshold()?;
+                lowest = Some(lowest.map_or(threshold, |lowest: Threshold| lowest.min(threshold)));
+            }
+        }
+        lowest
     }
 
     /// The first policy that wants these facts kept without any chance or budget in it: what a

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 
-use crate::check_policies;
+use crate::{BASE, check_keys, check_policies, loaded};
 
 #[test]
 fn kinds_that_are_not_here() {
@@ -305,4 +305,27 @@ fn composites() {
             line 3: policies[0].composite.composite_sub_policy[0].name: must not be empty: shares and order go by name
     "#]],
     );
+}
+
+#[test]
+fn the_collectors_greatest_size_is_its_own() {
+    check_keys(
+        &[
+            "maximum_trace_size_bytes: 100",
+            "maximum_trace_size_bytes: 100KB\ncompatibility: collector",
+        ],
+        &expect![[r#"
+            maximum_trace_size_bytes: 100
+                line 3: maximum_trace_size_bytes: has no effect here: use window.bytes_per_trace_limit, at which a trace is judged and not dropped unseen, or set `compatibility: collector`; got 100
+            maximum_trace_size_bytes: 100KB
+            compatibility: collector
+                line 3: maximum_trace_size_bytes: expected a whole number without a unit, got 100KB
+        "#]],
+    );
+    let text = format!("{BASE}compatibility: collector\nmaximum_trace_size_bytes: 100\n");
+    let config = loaded(&text);
+    assert_eq!(config.semantics().maximum_trace_size_bytes, 100);
+    let fingerprint = |text: &str| loaded(text).fingerprint();
+    let others = [BASE.to_owned(), format!("{BASE}compatibility: collector\n")];
+    assert!(others.iter().all(|other| fingerprint(other) != config.fingerprint()));
 }

@@ -13,6 +13,7 @@ use crate::{
 };
 
 mod composites;
+mod differences;
 mod kinds;
 mod votes;
 

@@ -174,6 +174,12 @@ fn a_probability_is_known_without_budgets_only() {
         let outcome = judge(&compile([kind.clone()]), &failed());
         assert_eq!((outcome.verdict, outcome.threshold), (Verdict::Keep, expect), "{kind:?}");
     }
+    // Of several chances the likeliest says it; a budget beside one leaves it unknown.
+    let with_rv = [S { trace_state: "ot=rv:ffffffffffffff", ..span("a", 1, 2) }];
+    let several = compile([chance(25.0), chance(50.0)]);
+    assert_eq!(judge(&several, &with_rv).threshold, Some(Threshold(1 << 55)));
+    let beside = compile([chance(100.0), limit(5)]);
+    assert_eq!(judge(&beside, &with_rv).threshold, None);
 }
 
 #[test]
