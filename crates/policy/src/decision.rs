@@ -131,7 +131,7 @@ pub struct Decision {
     pub policy: Option<u16>,
     /// Why the trace stopped waiting.
     pub close_reason: CloseReason,
-    /// The threshold, if the deciding policy was a matter of chance.
+    /// The threshold, if the keep was a matter of chance alone.
     pub threshold: Option<Threshold>,
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct RecentTrace {
     pub(crate) bytes: u64,
     /// Latest end minus earliest start, in nanoseconds; negative if spans end before they start.
     pub(crate) duration_ns: i64,
-    /// The threshold, if the deciding policy was a matter of chance.
+    /// The threshold, if the keep was a matter of chance alone.
     pub(crate) threshold: Option<Threshold>,
     /// The input partition.
     pub(crate) partition: i32,

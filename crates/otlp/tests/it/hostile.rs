@@ -6,13 +6,15 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
 use tailsift_otlp::{
-    TagValues, jaeger_to_protobuf, json_to_protobuf, read_spans, split_to_size, zipkin_to_protobuf,
+    ScanError, TagValues, jaeger_to_protobuf, json_to_protobuf, read_spans, split_to_size,
+    zipkin_to_protobuf,
 };
+use tailsift_trace::Batch;
 
 use crate::corpus;
 use crate::encode::encode_oddly;
 use crate::generate;
-use crate::seen::{Seen, assert_inside, scanner};
+use crate::seen::{Seen, assert_inside, scanner, sizing_scanner};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
@@ -141,6 +143,7 @@ fn assert_withstood(payload: &[u8]) {
     let prost = ExportTraceServiceRequest::decode(payload);
     let mut scanner = scanner();
     let scanned = scanner.scan(payload);
+    assert_sized(&scanned, payload);
     if let Ok(batch) = &scanned {
         assert_inside(batch, payload);
         for chunk in &batch.chunks {
@@ -163,6 +166,18 @@ fn assert_withstood(payload: &[u8]) {
         assert_eq!(detailed.expect("prost accepts it").len(), count);
     }
     let _ = split_to_size(payload, payload.len() / 3);
+}
+
+/// Whether a record can be read does not depend on whether sizes are asked for.
+fn assert_sized(scanned: &Result<Batch<'_>, ScanError>, payload: &[u8]) {
+    let mut scanner = sizing_scanner();
+    match (scanned, scanner.scan(payload)) {
+        (Ok(plain), Ok(sized)) => {
+            assert_eq!((plain.sizes.len(), sized.sizes.len()), (0, plain.spans.len()));
+            assert_eq!(plain.spans, sized.spans);
+        }
+        (plain, sized) => assert_eq!(plain.as_ref().err(), sized.as_ref().err()),
+    }
 }
 
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use tailsift_trace::{AttributeKey, Interest, Piece, Value};
 
 use crate::encode::encode_oddly;
 use crate::generate;
-use crate::seen::{Seen, assert_inside, scanner};
+use crate::seen::{Seen, assert_inside, scanner, sizing_scanner};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(600))]
@@ -104,12 +104,13 @@ fn only_attributes_of_interest_are_read() {
 #[test]
 fn memory_goes_round() {
     let payload = request([[1; 16], [2; 16]]).encode_to_vec();
-    let mut scanner = scanner();
+    let mut scanner = sizing_scanner();
     let mut places = Vec::new();
     for _ in 0..6 {
         let batch = scanner.scan(&payload).unwrap();
         places.push((
             batch.spans.as_ptr() as usize,
+            batch.sizes.as_ptr() as usize,
             batch.attributes.as_ptr() as usize,
             batch.pieces.as_ptr() as usize,
             batch.shared.as_ptr() as usize,

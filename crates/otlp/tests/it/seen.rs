@@ -15,6 +15,13 @@ pub(crate) fn scanner() -> Scanner {
     Scanner::new(Interest::new(KEYS))
 }
 
+/// One that reads sizes too.
+pub(crate) fn sizing_scanner() -> Scanner {
+    let mut interest = Interest::new(KEYS);
+    interest.ask_for_sizes();
+    Scanner::new(interest)
+}
+
 #[derive(Debug, PartialEq, Default)]
 pub(crate) struct Seen {
     pub(crate) malformed: u32,
