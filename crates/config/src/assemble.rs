@@ -317,7 +317,27 @@ fn semantics(view: &View<'_>) -> Option<Semantics> {
 fn refuse(root: &Node, error: &PolicyError, check: &mut Check) {
     let place = root.at(&error.path).place;
     let policy = error.path.find(']').map_or("policies", |end| &error.path[..=end]);
-    check.error(place, &error.path, without_secrets(&on_one_line(&error.message), root.at(policy)));
+    let mut told = without_secrets(&on_one_line(&error.message), root.at(policy));
+    // Conditions and patterns are quoted in pieces, which no replacement finds.
+    root.at(&error.path).scalars(&mut |scalar| {
+        if let Form::Filled(references) = &scalar.form
+            && shows_a_piece(&told, &scalar.text)
+        {
+            told = not_shown(&format!("(from {})", references.join(" and ")));
+        }
+    });
+    check.error(place, &error.path, told);
+}
+
+/// True if any four characters of a value stand in a message.
+fn shows_a_piece(message: &str, value: &str) -> bool {
+    let ends = value.char_indices().map(|(place, char)| place + char.len_utf8()).skip(3);
+    let starts = value.char_indices().map(|(place, _)| place);
+    starts.zip(ends).any(|(start, end)| message.contains(&value[start..end]))
+}
+
+fn not_shown(reference: &str) -> String {
+    format!("does not do, and why is not shown: it would show a value {reference}")
 }
 
 /// A message about a policy, with references in place of what was filled in from them.
@@ -334,9 +354,7 @@ fn without_secrets(message: &str, policy: &Node) -> String {
     // One value may be a part of another.
     hidden.sort_by_key(|(shape, _)| std::cmp::Reverse(shape.len()));
     match hidden.last() {
-        Some((shape, reference)) if shape.len() < REPLACED_MIN => {
-            format!("does not do, and why is not shown: it would show a value {reference}")
-        }
+        Some((shape, reference)) if shape.len() < REPLACED_MIN => not_shown(reference),
         Some(_) | None => {
             let replace = |told: String, (shape, reference): &(String, String)| {
                 told.replace(shape.as_str(), reference)

@@ -1,10 +1,10 @@
 //! A short name for everything that a verdict depends on.
 
 use tailsift_policy::{
-    And, BooleanAttribute, BytesLimiting, Compatibility, Composite, Derive, DropIf, Kind, Latency,
-    LowConfidence, NameMatch, Not, NumericAttribute, Policy, Probabilistic, RateAllocation,
-    RateLimiting, Scale, Semantics, SpanCount, SpanLatency, StatusCodes, StringAttribute,
-    TraceState,
+    And, BooleanAttribute, BytesLimiting, Compatibility, Composite, Derive, DropIf, ErrorMode,
+    Kind, Latency, LowConfidence, NameMatch, Not, NumericAttribute, OttlCondition, Policy,
+    Probabilistic, RateAllocation, RateLimiting, Scale, Semantics, SpanCount, SpanLatency,
+    StatusCodes, StringAttribute, TraceState,
 };
 
 /// 16 hexadecimal digits.
@@ -113,6 +113,7 @@ impl Hash {
                 self.integer(i64::from(*value));
                 self.integer(i64::from(*invert_match));
             }
+            Kind::OttlCondition(kind) => self.ottl_condition(kind),
             Kind::TraceState(TraceState { key, values }) => {
                 self.text("trace_state");
                 self.text(key);
@@ -164,6 +165,18 @@ impl Hash {
             self.text(policy);
             self.integer(*percent);
         }
+    }
+
+    fn ottl_condition(&mut self, kind: &OttlCondition) {
+        let OttlCondition { error_mode, span, span_event } = kind;
+        self.text("ottl_condition");
+        self.integer(match error_mode {
+            // They differ in what is logged, never in a verdict.
+            ErrorMode::Ignore | ErrorMode::Silent => 0,
+            ErrorMode::Propagate => 1,
+        });
+        self.texts(span);
+        self.texts(span_event);
     }
 
     fn low_confidence(&mut self, kind: &LowConfidence) {

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use tailsift_policy::{
-    And, BooleanAttribute, BytesLimiting, Composite, DropIf, Kind, Latency, LowConfidence,
-    NameMatch, Not, NumericAttribute, Policy, Probabilistic, RateAllocation, RateLimiting, Scale,
-    SpanCount, SpanLatency, StatusCodes, StringAttribute, TraceState,
+    And, BooleanAttribute, BytesLimiting, Composite, DropIf, ErrorMode, Kind, Latency,
+    LowConfidence, NameMatch, Not, NumericAttribute, OttlCondition, Policy, Probabilistic,
+    RateAllocation, RateLimiting, Scale, SpanCount, SpanLatency, StatusCodes, StringAttribute,
+    TraceState,
 };
 use tailsift_trace::StatusCode;
 
@@ -15,10 +16,10 @@ use crate::node::{Node, Value, join};
 use crate::read;
 use crate::suggest::nearest;
 use crate::table::{
-    AND, BOOLEAN_ATTRIBUTE, BYTES_LIMITING, COMPOSITE, DROP, KINDS, KindEntry, LATENCY,
-    LATER_KINDS, LOW_CONFIDENCE, MATCHES, NOT, NUMERIC_ATTRIBUTE, POLICY, PROBABILISTIC,
-    RATE_ALLOCATION, RATE_LIMITING, SCALES, SPAN_COUNT, SPAN_LATENCY, STATUS_CODE, STATUS_CODES,
-    STRING_ATTRIBUTE, SUB_POLICY, TRACE_STATE,
+    AND, BOOLEAN_ATTRIBUTE, BYTES_LIMITING, COMPOSITE, DROP, ERROR_MODES, KINDS, KindEntry,
+    LATENCY, LATER_KINDS, LOW_CONFIDENCE, MATCHES, NOT, NUMERIC_ATTRIBUTE, OTTL_CONDITION, POLICY,
+    PROBABILISTIC, RATE_ALLOCATION, RATE_LIMITING, SCALES, SPAN_COUNT, SPAN_LATENCY, STATUS_CODE,
+    STATUS_CODES, STRING_ATTRIBUTE, SUB_POLICY, TRACE_STATE,
 };
 use crate::view::View;
 
@@ -137,6 +138,10 @@ fn build_kind(node: &Node, path: &str, within: Within) -> Option<Kind> {
         "boolean_attribute" => Kind::BooleanAttribute(boolean(&body(&BOOLEAN_ATTRIBUTE))?),
         "trace_state" => Kind::TraceState(trace_state(&body(&TRACE_STATE))?),
         "trace_flags" => Kind::TraceFlags,
+        // An empty body says something else than a missing one.
+        "ottl_condition" if node.get(kind).is_some() => {
+            Kind::OttlCondition(ottl_condition(&body(&OTTL_CONDITION))?)
+        }
         "span_count" => Kind::SpanCount(span_count(&body(&SPAN_COUNT))?),
         "rate_limiting" => Kind::RateLimiting(rate_limiting(&body(&RATE_LIMITING))?),
         "bytes_limiting" => Kind::BytesLimiting(bytes_limiting(&body(&BYTES_LIMITING))?),
@@ -271,4 +276,13 @@ fn composite(body: &View<'_>, path: &str) -> Option<Composite> {
 
 fn sub_policies(body: &View<'_>, key: &str, path: &str, within: Within) -> Option<Vec<Policy>> {
     body.list(key, |node| Some(build(node, path, within)))
+}
+
+fn ottl_condition(body: &View<'_>) -> Option<OttlCondition> {
+    let modes = [ErrorMode::Silent, ErrorMode::Ignore, ErrorMode::Propagate];
+    Some(OttlCondition {
+        error_mode: body.choice("error_mode", &ERROR_MODES, modes)?,
+        span: body.texts("span")?,
+        span_event: body.texts("spanevent")?,
+    })
 }

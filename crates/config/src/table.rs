@@ -1,10 +1,12 @@
 //! The keys of the configuration file: the one source of what is read, checked, and documented.
 
+mod ottl;
 mod policies;
 mod streams;
 
 use std::time::Duration;
 
+pub(crate) use ottl::{ERROR_MODES, OTTL_CONDITION};
 pub(crate) use policies::{
     AND, BOOLEAN_ATTRIBUTE, BYTES_LIMITING, COMPOSITE, DROP, KINDS, KindEntry, LATENCY,
     LATER_KINDS, LOW_CONFIDENCE, MATCHES, NOT, NUMERIC_ATTRIBUTE, POLICY, PROBABILISTIC,

@@ -1,5 +1,7 @@
 //! One walk over a record: spans as borrowed views.
 
+mod more;
+
 use std::ops::Range;
 
 use tailsift_trace::{
@@ -21,7 +23,8 @@ use crate::{ScanError, size};
 /// repeat merge, unknown fields and groups are passed over (and stay in the bytes). A field that
 /// opentelemetry-proto defines but that comes in another wire type is an error, as it is to prost.
 /// Texts need not be UTF-8. What no one asks for (values of other attributes, events, links, scopes)
-/// is passed over by its length, so a breach of the encoding inside it goes unnoticed.
+/// is passed over by its length, so a breach of the encoding inside it goes unnoticed. Details that
+/// are asked for cost a second walk over the messages that they are in, and nothing otherwise.
 #[derive(Debug, Default)]
 pub struct Scanner {
     interest: Interest,
@@ -130,6 +133,7 @@ impl<'p, G: FnMut(TraceId) -> TraceId> Walk<'_, 'p, G> {
     /// Walks twice: the resource may stand behind the spans that it describes.
     fn resource_spans(&mut self, message: Cursor<'p>) -> Result<(), ScanError> {
         let attributes = self.batch.attributes.len();
+        let details = more::Mark::of(&self.batch.detailed);
         let spans = self.batch.spans.len();
         let runs = self.split.begin_header();
         self.resource_bytes = 0;
@@ -153,6 +157,9 @@ impl<'p, G: FnMut(TraceId) -> TraceId> Walk<'_, 'p, G> {
             .resources
             .push(Resource { attributes: attributes as u32..self.batch.attributes.len() as u32 });
         self.split.push_resource(runs);
+        if self.interest.reads_more() {
+            self.more_of_resource(message, attributes)?;
+        }
 
         let mut fields = message;
         while !fields.is_empty() {
@@ -164,6 +171,7 @@ impl<'p, G: FnMut(TraceId) -> TraceId> Walk<'_, 'p, G> {
         }
         if self.batch.spans.len() == spans {
             self.batch.attributes.truncate(attributes);
+            details.restore(&mut self.batch.detailed);
             self.batch.resources.pop();
             self.split.pop_resource(runs);
         }
@@ -189,6 +197,10 @@ impl<'p, G: FnMut(TraceId) -> TraceId> Walk<'_, 'p, G> {
     }
 
     fn scope_spans(&mut self, mut fields: Cursor<'p>) -> Result<(), ScanError> {
+        let details = more::Mark::of(&self.batch.detailed);
+        if self.interest.reads_more() {
+            self.scope(fields)?;
+        }
         let spans = self.batch.spans.len();
         let mut scope_bytes = 0_u32;
         let runs = self.split.begin_header();
@@ -218,6 +230,7 @@ impl<'p, G: FnMut(TraceId) -> TraceId> Walk<'_, 'p, G> {
             span.scope_bytes = scope_bytes;
         }
         if self.batch.spans.len() == spans {
+            details.restore(&mut self.batch.detailed);
             self.split.pop_runs(runs);
         } else {
             self.split.push_scope(runs);
@@ -225,9 +238,9 @@ impl<'p, G: FnMut(TraceId) -> TraceId> Walk<'_, 'p, G> {
         Ok(())
     }
 
-    fn span(&mut self, mut fields: Cursor<'p>, field: Range<usize>) -> Result<(), ScanError> {
+    fn span(&mut self, message: Cursor<'p>, field: Range<usize>) -> Result<(), ScanError> {
+        let mut fields = message;
         let attributes = self.batch.attributes.len();
-        let message = fields;
         let mut trace_id = None;
         let mut span = self.blank_span();
         while !fields.is_empty() {
@@ -259,6 +272,9 @@ impl<'p, G: FnMut(TraceId) -> TraceId> Walk<'_, 'p, G> {
             Some(trace_id) => {
                 span.trace_id = trace_id;
                 span.attributes.end = self.batch.attributes.len() as u32;
+                if self.interest.reads_more() {
+                    self.more_of_span(message, &mut span)?;
+                }
                 if self.interest.wants_sizes() {
                     self.batch.sizes.push(SpanSize {
                         resource: span.resource,
@@ -295,6 +311,7 @@ impl<'p, G: FnMut(TraceId) -> TraceId> Walk<'_, 'p, G> {
             status: StatusCode::UNSET,
             resource: self.batch.resources.len() as u32 - 1,
             attributes: attributes..attributes,
+            detail: 0,
         }
     }
 }

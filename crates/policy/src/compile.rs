@@ -1,16 +1,13 @@
 //! What kinds need of the set that they become part of: bits, attributes, patterns, refusals.
 
 use regex::bytes::{Regex, RegexBuilder};
-use tailsift_trace::{Attribute, AttributeKey, Interest, Span};
+use tailsift_trace::{Attribute, AttributeKey, Batch, Interest, Span, UnixNano};
 
 use crate::facts::Bit;
 use crate::kind::{Kind, Policy, Rule};
 use crate::limiters::Budgets;
-use crate::pattern::from_collector;
+use crate::pattern::{self, PATTERN_BYTES_MAX};
 use crate::{Compatibility, PolicyError, Semantics};
-
-/// The most memory a compiled pattern may take.
-const PATTERN_BYTES_MAX: usize = 4 << 20;
 
 /// What a kind needs while it is compiled.
 pub(crate) struct Compiler<'a> {
@@ -37,6 +34,10 @@ pub(crate) struct SpanContext<'a, 'p> {
     pub(crate) span: &'a Span<'p>,
     pub(crate) attributes: &'a [Attribute<'p>],
     pub(crate) resource: &'a [Attribute<'p>],
+    /// All of the record.
+    pub(crate) batch: &'a Batch<'p>,
+    /// Stream time, if whoever folds knows it.
+    pub(crate) now: Option<UnixNano>,
 }
 
 impl<'a> Compiler<'a> {
@@ -69,9 +70,13 @@ impl<'a> Compiler<'a> {
 
     /// Compiles a regular expression, in the Collector's dialect if need be, or refuses it.
     pub(crate) fn pattern(&mut self, path: String, pattern: &str) -> Option<Regex> {
-        let translated = self.collector().then(|| from_collector(pattern));
-        let source = translated.as_deref().unwrap_or(pattern);
-        match RegexBuilder::new(source).size_limit(PATTERN_BYTES_MAX).build() {
+        let compiled = if self.collector() {
+            pattern::of_collector(pattern).map(pattern::Pattern::into_regex)
+        } else {
+            let builder = RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).build();
+            builder.map_err(|error| error.to_string())
+        };
+        match compiled {
             Ok(pattern) => Some(pattern),
             Err(error) => {
                 self.refuse(path, format!("{pattern:?} is no regular expression: {error}"));
@@ -132,7 +137,8 @@ impl Within {
             | Kind::TraceFlags
             | Kind::SpanCount(_)
             | Kind::RateLimiting(_)
-            | Kind::BytesLimiting(_) => true,
+            | Kind::BytesLimiting(_)
+            | Kind::OttlCondition(_) => true,
         }
     }
 

@@ -67,6 +67,8 @@ impl Facts {
 pub struct Tally {
     /// Confidence attributes that were NaN or no number.
     pub confidence_unreadable: u64,
+    /// Conditions in OTTL that failed while they were tried, on spans and events.
+    pub ottl_failures: u64,
 }
 
 /// A policy's place in [`Bits`].

@@ -10,6 +10,7 @@ pub(crate) mod latency;
 pub(crate) mod low_confidence;
 pub(crate) mod not;
 pub(crate) mod numeric_attribute;
+pub(crate) mod ottl_condition;
 pub(crate) mod probabilistic;
 pub(crate) mod rate_limiting;
 pub(crate) mod span_count;
@@ -31,6 +32,7 @@ use crate::kind::latency::Latency;
 use crate::kind::low_confidence::LowConfidence;
 use crate::kind::not::Not;
 use crate::kind::numeric_attribute::NumericAttribute;
+use crate::kind::ottl_condition::OttlCondition;
 use crate::kind::probabilistic::Probabilistic;
 use crate::kind::rate_limiting::RateLimiting;
 use crate::kind::span_count::SpanCount;
@@ -71,6 +73,8 @@ pub enum Kind {
     SpanLatency(SpanLatency),
     /// All sub-policies say sampled.
     And(And),
+    /// A span, or an event of one, fulfils a condition in OTTL.
+    OttlCondition(OttlCondition),
     /// A truth attribute has this value.
     BooleanAttribute(BooleanAttribute),
     /// A span's tracestate has one of these members.
@@ -103,6 +107,7 @@ pub(crate) enum Rule {
     LowConfidence(low_confidence::Rule),
     SpanLatency(span_latency::Rule),
     And(Vec<Rule>),
+    OttlCondition(ottl_condition::Rule),
     BooleanAttribute(boolean_attribute::Rule),
     TraceState(trace_state::Rule),
     TraceFlags(trace_flags::Rule),
@@ -149,6 +154,7 @@ impl Kind {
             | Self::Probabilistic(_)
             | Self::LowConfidence(_)
             | Self::SpanLatency(_)
+            | Self::OttlCondition(_)
             | Self::BooleanAttribute(_)
             | Self::TraceState(_)
             | Self::TraceFlags
@@ -179,6 +185,7 @@ impl Kind {
             Self::Not(_) => "not",
             Self::Drop(_) => "drop",
             Self::Composite(_) => "composite",
+            Self::OttlCondition(_) => "ottl_condition",
         }
     }
 
@@ -197,6 +204,7 @@ impl Kind {
             Self::LowConfidence(kind) => Rule::LowConfidence(kind.compile(path, compiler)),
             Self::SpanLatency(kind) => Rule::SpanLatency(kind.compile(path, compiler)),
             Self::And(kind) => Rule::And(kind.compile(path, compiler)),
+            Self::OttlCondition(kind) => Rule::OttlCondition(kind.compile(path, compiler)),
             Self::BooleanAttribute(kind) => Rule::BooleanAttribute(kind.compile(path, compiler)),
             Self::TraceState(kind) => Rule::TraceState(kind.compile(path, compiler)),
             Self::TraceFlags => Rule::TraceFlags(trace_flags::compile(compiler)),
@@ -225,6 +233,7 @@ impl Rule {
             Self::NumericAttribute(rule) => rule.fold(facts, context),
             Self::LowConfidence(rule) => rule.fold(facts, context, tally),
             Self::SpanLatency(rule) => rule.fold(facts, context),
+            Self::OttlCondition(rule) => rule.fold(facts, context, tally),
             Self::BooleanAttribute(rule) => rule.fold(facts, context),
             Self::TraceState(rule) => rule.fold(facts, context),
             Self::TraceFlags(rule) => rule.fold(facts, context),
@@ -250,6 +259,7 @@ impl Rule {
             Self::Probabilistic(rule) => rule.sampled(case.trace_id, facts),
             Self::LowConfidence(rule) => rule.sampled(facts),
             Self::SpanLatency(rule) => rule.sampled(facts),
+            Self::OttlCondition(rule) => return rule.vote(facts),
             Self::BooleanAttribute(rule) => rule.sampled(facts),
             Self::TraceState(rule) => rule.sampled(facts),
             Self::TraceFlags(rule) => rule.sampled(facts),
@@ -280,6 +290,7 @@ impl Rule {
             | Self::NumericAttribute(_)
             | Self::LowConfidence(_)
             | Self::SpanLatency(_)
+            | Self::OttlCondition(_)
             | Self::BooleanAttribute(_)
             | Self::TraceState(_)
             | Self::TraceFlags(_)
@@ -304,7 +315,8 @@ impl Rule {
             | Self::BooleanAttribute(_)
             | Self::TraceState(_)
             | Self::TraceFlags(_)
-            | Self::SpanCount(_) => false,
+            | Self::SpanCount(_)
+            | Self::OttlCondition(_) => false,
         }
     }
 
@@ -325,6 +337,7 @@ impl Rule {
             | Self::NumericAttribute(_)
             | Self::LowConfidence(_)
             | Self::SpanLatency(_)
+            | Self::OttlCondition(_)
             | Self::BooleanAttribute(_)
             | Self::TraceState(_)
             | Self::TraceFlags(_)

@@ -1,65 +1,83 @@
-//! The Collector's regular expressions, for an engine that reads some of them otherwise.
+//! Regular expressions: the Collector's dialect (RE2, as Go reads it) on our engine.
 
-/// Rewrites what the Collector's engine (RE2, as in Go) and ours read differently: there `\d`,
-/// `\w`, `\s` and `\b` know ASCII alone, and `\<` and `\>` are the characters.
-pub(crate) fn from_collector(pattern: &str) -> String {
-    let mut out = String::with_capacity(pattern.len());
-    let mut chars = pattern.chars();
-    while let Some(char) = chars.next() {
-        if char != '\\' {
-            out.push(char);
-            continue;
-        }
-        // A class in a class is its union, so these stand inside brackets too.
-        match chars.next() {
-            Some('d') => out.push_str("[0-9]"),
-            Some('D') => out.push_str("[^0-9]"),
-            Some('w') => out.push_str("[0-9A-Za-z_]"),
-            Some('W') => out.push_str("[^0-9A-Za-z_]"),
-            Some('s') => out.push_str(r"[\t\n\f\r ]"),
-            Some('S') => out.push_str(r"[^\t\n\f\r ]"),
-            Some(edge @ ('b' | 'B')) => out.extend(["(?-u:\\", edge.encode_utf8(&mut [0; 4]), ")"]),
-            Some(plain @ ('<' | '>')) => out.push(plain),
-            Some(escaped) => out.extend(['\\', escaped]),
-            None => out.push('\\'),
-        }
+mod class;
+mod translate;
+
+use regex::bytes::{Regex, RegexBuilder};
+
+/// The most memory a compiled pattern may take.
+pub(crate) const PATTERN_BYTES_MAX: usize = 4 << 20;
+
+/// The same for one that is compiled anew for each span.
+pub(crate) const DYNAMIC_BYTES_MAX: usize = 256 << 10;
+
+/// The longest pattern in the Collector's dialect, in bytes.
+const TEXT_BYTES_MAX: usize = 64 << 10;
+
+/// A pattern in the Collector's dialect.
+#[derive(Debug)]
+pub(crate) struct Pattern {
+    regex: Regex,
+    /// Which groups have which names: names may repeat, and need not be ones of our engine.
+    names: Vec<(usize, String)>,
+}
+
+/// Compiles a pattern in the Collector's dialect.
+///
+/// # Errors
+/// What is wrong with it; also if it needs more than [`PATTERN_BYTES_MAX`].
+pub(crate) fn of_collector(source: &str) -> Result<Pattern, String> {
+    of_collector_within(source, PATTERN_BYTES_MAX)
+}
+
+/// Compiles a pattern in the Collector's dialect that takes at most so much memory.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn of_collector_within(source: &str, bytes_max: usize) -> Result<Pattern, String> {
+    if source.len() > TEXT_BYTES_MAX {
+        let len = source.len();
+        return Err(format!("expected at most {TEXT_BYTES_MAX} bytes, got {len}: split it"));
     }
-    out
+    let translated = translate::translate(source)?;
+    let built = RegexBuilder::new(&translated.text).size_limit(bytes_max).build();
+    let regex = built.map_err(|error| {
+        if matches!(error, regex::Error::CompiledTooBig(_)) {
+            return format!("it takes more than {bytes_max} bytes when compiled: repeat less");
+        }
+        error.to_string()
+    })?;
+    Ok(Pattern { regex, names: translated.names })
+}
+
+impl Pattern {
+    pub(crate) fn is_match(&self, text: &[u8]) -> bool {
+        self.regex.is_match(text)
+    }
+
+    pub(crate) fn has_names(&self) -> bool {
+        !self.names.is_empty()
+    }
+
+    /// The named groups of the first match with what they match, empty if they have no part in it;
+    /// of names that repeat the last. Nothing without a match.
+    pub(crate) fn named_groups(&self, text: &[u8]) -> Vec<(String, Vec<u8>)> {
+        let Some(captures) = self.regex.captures(text) else { return Vec::new() };
+        let mut groups: Vec<(String, Vec<u8>)> = Vec::with_capacity(self.names.len());
+        for (place, name) in &self.names {
+            let matched = captures.get(*place).map_or(&b""[..], |found| found.as_bytes());
+            match groups.iter_mut().find(|(known, _)| known == name) {
+                Some((_, text)) => *text = matched.to_vec(),
+                None => groups.push((name.clone(), matched.to_vec())),
+            }
+        }
+        groups
+    }
+
+    pub(crate) fn into_regex(self) -> Regex {
+        self.regex
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use regex::bytes::Regex;
-
-    use super::from_collector;
-
-    #[test]
-    fn classes_are_ascii() {
-        for (pattern, text, expect) in [
-            (r"^\d$", "7", true),
-            (r"^\d$", "٣", false),
-            (r"^\w+$", "café", false),
-            (r"\W", "é", true),
-            (r"^[\w.]+$", "a.b", true),
-            (r"^[^\d\s]$", "٣", true),
-            (r"^\s$", "\u{a0}", false),
-            (r"^\S$", "\u{a0}", true),
-            (r"\bcaf\b", "café", true),
-            (r"\Bé", "café", false),
-            (r"\<a\>", "<a>", true),
-            (r"^\\d$", r"\d", true),
-            (r"^.\.$", "é.", true),
-            (r"(?i)^É$", "é", true),
-        ] {
-            let regex = Regex::new(&from_collector(pattern)).unwrap();
-            assert_eq!(regex.is_match(text.as_bytes()), expect, "{pattern} on {text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_pattern_stays_none() {
-        for pattern in ["\\", "[", r"[\", "(", r"\Z", r"[\b]"] {
-            assert!(Regex::new(&from_collector(pattern)).is_err(), "{pattern}");
-        }
-    }
-}
+mod tests;

@@ -97,8 +97,24 @@ impl PolicySet {
         }
     }
 
-    /// Folds a record's spans of one trace into its facts.
+    /// Folds a record's spans of one trace into its facts, at no known time: conditions that ask
+    /// for it (`Now()`) fail.
     pub fn fold(&self, facts: &mut Facts, batch: &Batch<'_>, chunk: &Chunk, tally: &mut Tally) {
+        self.fold_at(None, facts, batch, chunk, tally);
+    }
+
+    /// Folds a record's spans of one trace into its facts, at a moment of its partition's stream
+    /// time.
+    pub fn fold_at(
+        &self,
+        now: Option<Millis>,
+        facts: &mut Facts,
+        batch: &Batch<'_>,
+        chunk: &Chunk,
+        tally: &mut Tally,
+    ) {
+        // The one place where stream time meets the clocks of spans: a condition compares them.
+        let now = now.map(|now| UnixNano((now.0.max(0) as u64).saturating_mul(1_000_000)));
         if self.interest.wants_sizes() {
             size::fold(facts, batch.sizes_of(chunk));
         }
@@ -113,6 +129,8 @@ impl PolicySet {
                 span,
                 attributes: batch.attributes_of(span),
                 resource: batch.resource_attributes_of(span),
+                batch,
+                now,
             };
             for rule in &self.rules {
                 rule.fold(facts, &context, tally);

@@ -145,6 +145,7 @@ fn batch(interest: &Interest, spans: &[Seen]) -> Batch<'static> {
             status: StatusCode(span.status),
             resource: place as u32,
             attributes,
+            detail: 0,
         });
     }
     batch

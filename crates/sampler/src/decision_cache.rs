@@ -298,6 +298,7 @@ mod tests {
             status: StatusCode::ERROR,
             resource: 0,
             attributes: 0..0,
+            detail: 0,
         };
         let batch =
             Batch { resources: vec![Resource::default()], spans: vec![span], ..Batch::default() };

@@ -183,9 +183,10 @@ impl Partition {
         chunk: &Chunk,
         common: &mut Common<'_>,
     ) {
+        let now = self.clock.now().or(at.stamp());
         let stored = self.segments.store(batch, chunk);
         let trace = self.window.grow(key, at.offset, stored, at.headers, |facts| {
-            common.policies.fold(facts, batch, chunk, &mut common.stats.tally);
+            common.policies.fold_at(now, facts, batch, chunk, &mut common.stats.tally);
         });
         if let Some(by_root) = &mut self.by_root
             && trace.facts.root_seen
@@ -233,7 +234,8 @@ impl Partition {
                     sources.push(at.offset);
                 }
                 if let Some(facts) = &mut decided.facts {
-                    common.policies.fold(facts, batch, chunk, &mut common.stats.tally);
+                    let tally = &mut common.stats.tally;
+                    common.policies.fold_at(Some(now), facts, batch, chunk, tally);
                     if !decided.would_have_kept
                         && common.policies.certain_keep(decided.trace_id, facts).is_some()
                     {

@@ -108,6 +108,7 @@ impl Stats {
             *sum += more;
         }
         tally.confidence_unreadable += other.tally.confidence_unreadable;
+        tally.ottl_failures += other.tally.ottl_failures;
         self.records += other.records;
         self.record_bytes += other.record_bytes;
         self.spans += other.spans;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::{Attribute, SpanId, TraceId, UnixNano};
+use crate::{Attribute, Detailed, Event, SpanId, TraceId, UnixNano};
 
 /// One Kafka record after the scan. `'p` is the record's payload.
 ///
@@ -28,6 +28,8 @@ pub struct Batch<'p> {
     pub pieces: Vec<Piece<'p>>,
     /// Spans that had no usable trace ID and are in no chunk.
     pub malformed: u32,
+    /// What an [`Interest`](crate::Interest) asks for beyond spans and named attributes.
+    pub detailed: Detailed<'p>,
 }
 
 /// One trace's share of a record.
@@ -94,6 +96,8 @@ pub struct Span<'p> {
     pub resource: u32,
     /// Its attributes of interest in [`Batch::attributes`], in wire order.
     pub attributes: Range<u32>,
+    /// What else there is of it in [`Detailed::spans`], if that was asked for.
+    pub detail: u32,
 }
 
 /// How many bytes a span and its headers need as the Collector writes protobuf: ids and status are
@@ -162,6 +166,12 @@ impl<'p> Batch<'p> {
         &self.attributes[range(&self.resources[span.resource as usize].attributes)]
     }
 
+    /// A span's events, if they were asked for.
+    pub fn events_of(&self, span: &Span<'p>) -> &[Event<'p>] {
+        let detail = self.detailed.spans.get(span.detail as usize);
+        detail.map_or(&[], |detail| &self.detailed.events[range(&detail.events)])
+    }
+
     /// Empties the batch and frees it from its payload; the vectors keep their capacity.
     pub fn recycle<'q>(self) -> Batch<'q> {
         let Self {
@@ -173,6 +183,7 @@ impl<'p> Batch<'p> {
             shared,
             pieces,
             malformed: _,
+            detailed,
         } = self;
         resources.clear();
         sizes.clear();
@@ -186,6 +197,7 @@ impl<'p> Batch<'p> {
             shared: emptied(shared),
             pieces: emptied(pieces),
             malformed: 0,
+            detailed: detailed.recycle(),
         }
     }
 }
@@ -197,7 +209,7 @@ fn range(range: &Range<u32>) -> Range<usize> {
 
 /// An empty vector of another lifetime in the same allocation: collecting a vector's own
 /// iterator into items of equal layout is done in place.
-fn emptied<T, U>(mut items: Vec<T>) -> Vec<U> {
+pub(crate) fn emptied<T, U>(mut items: Vec<T>) -> Vec<U> {
     items.clear();
     items.into_iter().map(|_| unreachable!("the vector was cleared")).collect()
 }

@@ -19,6 +19,7 @@
 
 mod attribute;
 mod batch;
+mod detail;
 mod headers;
 mod id;
 mod interest;
@@ -26,6 +27,10 @@ mod time;
 
 pub use attribute::{Attribute, Value};
 pub use batch::{Batch, Chunk, Piece, Resource, Span, SpanSize, StatusCode};
+pub use detail::{
+    Detailed, Details, Event, NODE_DEPTH_MAX, Node, ResourceDetail, Scope, SpanDetail, Tree,
+    siblings,
+};
 pub use headers::{common_headers, decode_headers, encode_headers};
 pub use id::{ParseIdError, SpanId, TraceId};
 pub use interest::{AttributeKey, Interest};

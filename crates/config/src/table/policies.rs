@@ -1,6 +1,6 @@
 //! The kinds of policy and the keys of their bodies.
 
-use super::{choice, key, refused};
+use super::{OTTL_CONDITION, choice, key, refused};
 use crate::key::Presence::{Default, Optional, Required};
 use crate::key::{Choice, Refused, Section, Type, Within};
 
@@ -57,7 +57,7 @@ pub(crate) static SUB_POLICY: Section = Section {
 };
 
 /// All kinds of this version.
-pub(crate) static KINDS: [KindEntry; 18] = [
+pub(crate) static KINDS: [KindEntry; 19] = [
     kind(
         "status_code",
         "A span has one of these status codes",
@@ -161,14 +161,16 @@ pub(crate) static KINDS: [KindEntry; 18] = [
         &SPAN_LATENCY,
         "{span_name: \"Feature Extraction\", above: 500ms}",
     ),
+    kind(
+        "ottl_condition",
+        "A span, or an event of one, fulfils a condition in OTTL, the Collector's language for such",
+        &OTTL_CONDITION,
+        "{span: ['kind == SPAN_KIND_SERVER and attributes[\"http.response.status_code\"] >= 500']}",
+    ),
 ];
 
 /// Kinds that are not here yet, with what comes nearest.
-pub(crate) static LATER_KINDS: [Refused; 7] = [
-    refused(
-        "ottl_condition",
-        "; numeric_attribute, string_attribute, low_confidence and span_latency cover common conditions",
-    ),
+pub(crate) static LATER_KINDS: [Refused; 6] = [
     refused("drift", "; low_confidence with per_model_version comes nearest"),
     refused("rate_per_key", "; rate_limiting has one rate for all"),
     refused("trace_condition", "; and combines conditions on different spans"),

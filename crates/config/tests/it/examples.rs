@@ -53,7 +53,7 @@ fn kinds_load_as_documented() {
     let reference = tailsift_config::reference();
     let examples: Vec<_> =
         reference.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(examples.len(), 18);
+    assert_eq!(examples.len(), 19);
     for text in examples {
         let config = loaded(&format!("kafka: {{bootstrap_servers: b}}\npolicies:\n{text}"));
         let kind = match &config.policies()[0].kind {
@@ -66,6 +66,7 @@ fn kinds_load_as_documented() {
             Kind::LowConfidence(_) => "low_confidence",
             Kind::SpanLatency(_) => "span_latency",
             Kind::And(_) => "and",
+            Kind::OttlCondition(_) => "ottl_condition",
             Kind::BooleanAttribute(_) => "boolean_attribute",
             Kind::TraceState(_) => "trace_state",
             Kind::TraceFlags => "trace_flags",

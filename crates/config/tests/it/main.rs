@@ -4,6 +4,7 @@ mod broken;
 mod errors;
 mod examples;
 mod generated;
+mod ottl;
 mod overrides;
 mod policy_errors;
 mod properties;

@@ -6,34 +6,24 @@ use crate::{BASE, check_keys, check_policies, loaded};
 
 #[test]
 fn kinds_that_are_not_here() {
-    let kinds = [
-        "ottl_condition",
-        "drift",
-        "rate_per_key",
-        "trace_condition",
-        "fragmented",
-        "failure",
-        "forced",
-    ];
+    let kinds = ["drift", "rate_per_key", "trace_condition", "fragmented", "failure", "forced"];
     let case = |kind: &&str| format!("- {{name: {kind}, type: {kind}, {kind}: {{}}}}");
     let cases: Vec<_> = kinds.iter().map(case).collect();
     check_policies(
         &[cases.join("\n").as_str()],
         &expect![[r#"
-            - {name: ottl_condition, type: ottl_condition, ottl_condition: {}}
             - {name: drift, type: drift, drift: {}}
             - {name: rate_per_key, type: rate_per_key, rate_per_key: {}}
             - {name: trace_condition, type: trace_condition, trace_condition: {}}
             - {name: fragmented, type: fragmented, fragmented: {}}
             - {name: failure, type: failure, failure: {}}
             - {name: forced, type: forced, forced: {}}
-                line 3: policies[0].type: ottl_condition is not supported by this version; numeric_attribute, string_attribute, low_confidence and span_latency cover common conditions; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
-                line 4: policies[1].type: drift is not supported by this version; low_confidence with per_model_version comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
-                line 5: policies[2].type: rate_per_key is not supported by this version; rate_limiting has one rate for all; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
-                line 6: policies[3].type: trace_condition is not supported by this version; and combines conditions on different spans; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
-                line 7: policies[4].type: fragmented is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
-                line 8: policies[5].type: failure is not supported by this version; status_code with [ERROR] comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
-                line 9: policies[6].type: forced is not supported by this version; string_attribute on an attribute that asks for it comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
+                line 3: policies[0].type: drift is not supported by this version; low_confidence with per_model_version comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, ottl_condition
+                line 4: policies[1].type: rate_per_key is not supported by this version; rate_limiting has one rate for all; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, ottl_condition
+                line 5: policies[2].type: trace_condition is not supported by this version; and combines conditions on different spans; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, ottl_condition
+                line 6: policies[3].type: fragmented is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, ottl_condition
+                line 7: policies[4].type: failure is not supported by this version; status_code with [ERROR] comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, ottl_condition
+                line 8: policies[5].type: forced is not supported by this version; string_attribute on an attribute that asks for it comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, ottl_condition
         "#]],
     );
 }
@@ -75,9 +65,9 @@ fn shapes_of_policies() {
             - {name: 5, type: always_sample}
                 line 3: policies[0].name: expected text, got the number 5: put it in quotes
             - {name: x, type: always-sample}
-                line 3: policies[0].type: always-sample is no kind of policy: did you mean always_sample? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
+                line 3: policies[0].type: always-sample is no kind of policy: did you mean always_sample? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, ottl_condition
             - {name: x, type: span_name}
-                line 3: policies[0].type: span_name is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
+                line 3: policies[0].type: span_name is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, ottl_condition
             - {name: x, type: always_sample, enabled: true}
                 line 3: policies[0].enabled: unknown key: known here are name, type, always_sample
             - {name: x, type: always_sample, always_sample: {}}
@@ -254,14 +244,14 @@ fn policies_within_policies() {
             - {name: x, type: and, and: {and_sub_policy: [{type: and, and: {and_sub_policy: []}}]}}
                 line 3: policies[0].and.and_sub_policy[0].type: and cannot stand within an and: list its policies here
             - {name: x, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: -1}}, {type: nope}]}}
-                line 3: policies[0].and.and_sub_policy[1].type: nope is no kind of policy: did you mean not? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, not, low_confidence, span_latency
+                line 3: policies[0].and.and_sub_policy[1].type: nope is no kind of policy: did you mean not? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, not, low_confidence, span_latency, ottl_condition
                 line 3: policies[0].and.and_sub_policy[0].latency.threshold_ms: must not be negative, got -1
             - {name: x, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: -1}}]}}
                 line 3: policies[0].and.and_sub_policy[0].latency.threshold_ms: must not be negative, got -1
             - {name: x, type: and, and: {and_sub_policy: [{type: drop}, {type: composite}, {type: drift}]}}
                 line 3: policies[0].and.and_sub_policy[0].type: drop cannot stand within an and: it stands in the list alone
                 line 3: policies[0].and.and_sub_policy[1].type: composite cannot stand within an and: it stands in the list alone
-                line 3: policies[0].and.and_sub_policy[2].type: drift is not supported by this version; low_confidence with per_model_version comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, not, low_confidence, span_latency
+                line 3: policies[0].and.and_sub_policy[2].type: drift is not supported by this version; low_confidence with per_model_version comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, not, low_confidence, span_latency, ottl_condition
             - {name: x, type: not, not: {}}
                 line 3: policies[0].not.not_sub_policy: is required, for example `not_sub_policy: {name: slow, type: latency, latency: {threshold_ms: 500}}`
             - {name: x, type: not, not: {not_sub_policy: [{type: always_sample}]}}

@@ -168,6 +168,8 @@ policies:
   - {name: g, type: latency, latency: {threshold_ms: 9999, upper_threshold_ms: '${env:PERCENT}'}}
   - {name: h, type: status_code, status_code: {status_codes: ['${env:CANARY}']}}
   - {name: i, type: span_latency, span_latency: {span_name: '${env:BAD_PATTERN}', match: regex, above: 1s}}
+  - {name: j, type: ottl_condition, ottl_condition: {span: ['true', 'name == ${env:CANARY}']}}
+  - {name: k, type: ottl_condition, ottl_condition: {span: ['IsMatch(name, \"${env:BAD_PATTERN}\")']}}
 ";
 
 /// Wherever a value from the environment or a file is put, no message holds it.
@@ -202,7 +204,7 @@ fn values_are_never_shown() {
            18 | redaction: ${env:CANARY}
         line 21: policies[1].name: (from ${env:CANARY}) is taken by policies[0]: names must differ
            21 |   - {name: '${env:CANARY}', type: always_sample}
-        line 22: policies[2].type: (from ${env:CANARY}) is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency
+        line 22: policies[2].type: (from ${env:CANARY}) is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, ottl_condition
            22 |   - {name: c, type: '${env:CANARY}'}
         line 23: policies[3].string_attribute.values[0]: (from ${env:BAD_PATTERN}) is no regular expression: unclosed group
            23 |   - {name: d, type: string_attribute, string_attribute: {key: k, values: ['${env:BAD_PATTERN}'], enabled_regex_matching:…
@@ -216,6 +218,10 @@ fn values_are_never_shown() {
            27 |   - {name: h, type: status_code, status_code: {status_codes: ['${env:CANARY}']}}
         line 28: policies[8].span_latency.span_name: (from ${env:BAD_PATTERN}) is no regular expression: unclosed group
            28 |   - {name: i, type: span_latency, span_latency: {span_name: '${env:BAD_PATTERN}', match: regex, above: 1s}}
+        line 29: policies[9].ottl_condition.span[1]: does not do, and why is not shown: it would show a value (from ${env:CANARY})
+           29 |   - {name: j, type: ottl_condition, ottl_condition: {span: ['true', 'name == ${env:CANARY}']}}
+        line 30: policies[10].ottl_condition.span[0]: line 1, column 15, in `(from ${env:BAD_PATTERN})`: no pattern: at its end: a group is not closed: ) is missing
+           30 |   - {name: k, type: ottl_condition, ottl_condition: {span: ['IsMatch(name, "${env:BAD_PATTERN}")']}}
     "#]].assert_eq(&report);
 }
 

@@ -156,6 +156,15 @@ fn assert_withstood(payload: &[u8]) {
         }
         assert!(split_to_size(payload, payload.len() / 2).is_ok());
     }
+    // Who asks for more reads more, and may find what is broken there; prost finds it too.
+    let mut curious = crate::more::curious();
+    match curious.scan(payload) {
+        Ok(batch) => {
+            crate::more::assert_consistent(&batch);
+            assert!(batch.detailed.nodes.len() <= 2 * payload.len());
+        }
+        Err(error) => assert!(prost.is_err(), "{error}"),
+    }
     let detailed = read_spans(payload);
     if let Ok(request) = prost {
         let batch = scanned.expect("prost accepts it");

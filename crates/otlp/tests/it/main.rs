@@ -7,6 +7,7 @@ mod encode;
 mod generate;
 mod hostile;
 mod json;
+mod more;
 mod raw;
 mod recorded;
 mod scan;

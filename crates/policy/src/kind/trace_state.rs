@@ -74,7 +74,7 @@ impl Rule {
         if header.is_empty() || facts.bits.get(self.hit) {
             return;
         }
-        if let Some(value) = value_of(header, &self.key)
+        if let Some(Some(value)) = member(header, &self.key)
             && self.values.iter().any(|wanted| **wanted == *value)
         {
             facts.bits.set(self.hit);
@@ -86,8 +86,8 @@ impl Rule {
     }
 }
 
-/// The value of a member, if all of the header is in order.
-fn value_of<'h>(header: &'h [u8], wanted: &[u8]) -> Option<&'h [u8]> {
+/// The value of a member, if there is one; `None` unless all of the header is in order.
+pub(crate) fn member<'h>(header: &'h [u8], wanted: &[u8]) -> Option<Option<&'h [u8]>> {
     let mut keys: [&[u8]; MEMBERS_MAX] = [&[]; MEMBERS_MAX];
     let mut found = None;
     let members = header.split(|byte| *byte == b',').filter(|member| !member.is_empty());
@@ -103,7 +103,7 @@ fn value_of<'h>(header: &'h [u8], wanted: &[u8]) -> Option<&'h [u8]> {
             found = Some(value);
         }
     }
-    found
+    Some(found)
 }
 
 fn is_blank(byte: u8) -> bool {

@@ -85,6 +85,7 @@ fn fold(set: &PolicySet, spans: &[S]) -> (Facts, Tally) {
             status: StatusCode(span.status),
             resource: batch.resources.len() as u32 - 1,
             attributes,
+            detail: 0,
         });
     }
     let chunk = Chunk { trace_id: ID, spans: 0..batch.spans.len() as u32, pieces: 0..0 };

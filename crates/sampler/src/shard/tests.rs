@@ -56,6 +56,7 @@ fn batch(spans: &[S]) -> Batch<'static> {
             status: if span.error { StatusCode::ERROR } else { StatusCode::UNSET },
             resource: 0,
             attributes: 0..0,
+            detail: 0,
         });
         batch.pieces.push(Piece::Own(span.bytes));
         match batch.chunks.last_mut() {

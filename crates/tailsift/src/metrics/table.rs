@@ -297,6 +297,12 @@ pub(crate) const TABLE: &[Metric] = &[
         |stats| stats.tally.confidence_unreadable,
         "Confidence attributes that were NaN or no number.",
     ),
+    Metric::stats(
+        "tailsift_ottl_failures_total",
+        |stats| stats.tally.ottl_failures,
+        "Conditions of ottl_condition policies that failed on a span or event, such as a division \
+         by zero; error_mode says what comes of it.",
+    ),
     Metric::gauges(
         "tailsift_traces_open",
         |gauges| gauges.traces_open as f64,

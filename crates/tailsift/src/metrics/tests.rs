@@ -116,7 +116,7 @@ fn distinct_stats() -> Stats {
         decisions_logged: 1020,
         decisions_restored: 1021,
         records_replayed: 1022,
-        tally: Tally { confidence_unreadable: 1019 },
+        tally: Tally { confidence_unreadable: 1019, ottl_failures: 1023 },
     }
 }
 
