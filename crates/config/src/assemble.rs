@@ -346,7 +346,9 @@ fn without_secrets(message: &str, policy: &Node) -> String {
     const REPLACED_MIN: usize = 3;
     let mut hidden: Vec<(String, String)> = Vec::new();
     policy.scalars(&mut |scalar| {
-        let Form::Filled(references) = &scalar.form else { return };
+        let (Form::Filled(references) | Form::FilledText(references)) = &scalar.form else {
+            return;
+        };
         let reference = format!("(from {})", references.join(" and "));
         hidden.extend(shapes(&scalar.text).into_iter().map(|shape| (shape, reference.clone())));
     });

@@ -22,6 +22,7 @@
 
 mod assemble;
 mod check;
+mod collector;
 mod error;
 mod fill;
 mod fingerprint;
@@ -40,6 +41,9 @@ mod table;
 mod view;
 mod yaml;
 
+pub use collector::{
+    Import, Matter, Note, SamplingStrategy, import_collector, import_collector_file,
+};
 pub use error::{ConfigError, Origin, Report};
 pub use load::{load, load_file};
 pub use reference::{reference, reference_yaml};

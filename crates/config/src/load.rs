@@ -51,7 +51,7 @@ pub fn load(
     })
 }
 
-fn settle(root: &Node, errors: Vec<ConfigError>) -> Result<Config, Vec<ConfigError>> {
+pub(crate) fn settle(root: &Node, errors: Vec<ConfigError>) -> Result<Config, Vec<ConfigError>> {
     let mut check = check::document(root);
     check.errors.extend(errors);
     match assemble::config(root, &mut check) {
@@ -77,7 +77,7 @@ pub fn load_file(path: &Path, overrides: &[String]) -> Result<Config, Vec<Config
     })
 }
 
-fn read_bounded(path: &Path, bytes_max: usize) -> io::Result<String> {
+pub(crate) fn read_bounded(path: &Path, bytes_max: usize) -> io::Result<String> {
     let mut text = String::new();
     let length = File::open(path)?.take(bytes_max as u64 + 1).read_to_string(&mut text)?;
     if length > bytes_max {

@@ -45,6 +45,8 @@ pub(crate) enum Form {
     Untyped,
     /// Filled in from these references, such as `${env:NAME}`: as `Untyped`, and never shown.
     Filled(Vec<String>),
+    /// As `Filled`, but text whatever it looks like.
+    FilledText(Vec<String>),
 }
 
 #[derive(Clone, Debug)]
@@ -122,7 +124,9 @@ impl Node {
             Value::Map(_) => "a mapping".into(),
             Value::Broken => "a broken reference".into(),
             Value::Scalar(scalar) => match &scalar.form {
-                Form::Filled(references) => format!("(from {})", references.join(" and ")),
+                Form::Filled(references) | Form::FilledText(references) => {
+                    format!("(from {})", references.join(" and "))
+                }
                 Form::Quoted => quoted(&scalar.text),
                 Form::Plain | Form::Untyped => {
                     let plain = !scalar.text.is_empty()

@@ -25,7 +25,7 @@ pub(crate) fn scalar(node: &Node) -> Option<&Scalar> {
 pub(crate) fn any_text(node: &Node) -> Result<&str, Mismatch> {
     let Some(scalar) = scalar(node) else { return expected("text", node) };
     let what = match scalar.form {
-        Form::Quoted | Form::Untyped | Form::Filled(_) => None,
+        Form::Quoted | Form::Untyped | Form::Filled(_) | Form::FilledText(_) => None,
         Form::Plain if parse_boolean(&scalar.text).is_some() => Some("truth value"),
         Form::Plain if parse_number(&scalar.text).is_some() => Some("number"),
         Form::Plain => None,
@@ -162,7 +162,8 @@ pub(crate) fn one_of(names: &[&str]) -> String {
 
 /// The text of a scalar that may be a number.
 fn unquoted(node: &Node) -> Option<&str> {
-    scalar(node).filter(|scalar| scalar.form != Form::Quoted).map(|scalar| scalar.text.as_str())
+    let number = |scalar: &&Scalar| !matches!(scalar.form, Form::Quoted | Form::FilledText(_));
+    scalar(node).filter(number).map(|scalar| scalar.text.as_str())
 }
 
 fn parse_boolean(text: &str) -> Option<bool> {

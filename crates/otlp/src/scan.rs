@@ -30,12 +30,21 @@ pub struct Scanner {
     interest: Interest,
     spare: Batch<'static>,
     split: Split,
+    /// Whose spans those without a trace ID are.
+    blank: Option<TraceId>,
 }
 
 impl Scanner {
     /// A scanner that reads the attributes of `interest` and no others.
     pub fn new(interest: Interest) -> Self {
         Self { interest, ..Self::default() }
+    }
+
+    /// Takes spans whose trace ID is missing or all zeros for those of one trace, with the ID of
+    /// zeros, as the Collector does. Otherwise they are malformed.
+    #[must_use]
+    pub fn with_blank_trace_ids(self) -> Self {
+        Self { blank: Some(TraceId::default()), ..self }
     }
 
     /// The attributes that are read.
@@ -85,6 +94,7 @@ impl Scanner {
         let mut walk = Walk {
             interest: &self.interest,
             split: &mut self.split,
+            blank: self.blank,
             group,
             resource_bytes: 0,
             batch: std::mem::take(&mut self.spare).recycle(),
@@ -104,6 +114,7 @@ impl Scanner {
 struct Walk<'s, 'p, G> {
     interest: &'s Interest,
     split: &'s mut Split,
+    blank: Option<TraceId>,
     /// Whose chunk a trace's spans go to.
     group: G,
     /// The size of the present resource, if sizes are asked for.
@@ -241,11 +252,11 @@ impl<'p, G: FnMut(TraceId) -> TraceId> Walk<'_, 'p, G> {
     fn span(&mut self, message: Cursor<'p>, field: Range<usize>) -> Result<(), ScanError> {
         let mut fields = message;
         let attributes = self.batch.attributes.len();
-        let mut trace_id = None;
+        let mut trace_id = self.blank;
         let mut span = self.blank_span();
         while !fields.is_empty() {
             match fields.key()? {
-                span::TRACE_ID => trace_id = TraceId::from_wire(fields.delimited()?),
+                span::TRACE_ID => trace_id = self.trace_id(fields.delimited()?),
                 span::SPAN_ID => span.span_id = SpanId::from_wire(fields.delimited()?),
                 span::TRACE_STATE => span.trace_state = fields.delimited()?,
                 span::PARENT_SPAN_ID => {
@@ -294,6 +305,11 @@ impl<'p, G: FnMut(TraceId) -> TraceId> Walk<'_, 'p, G> {
             }
         }
         Ok(())
+    }
+
+    fn trace_id(&self, bytes: &[u8]) -> Option<TraceId> {
+        let is_blank = bytes.is_empty() || bytes == [0; 16];
+        if is_blank { self.blank } else { TraceId::from_wire(bytes) }
     }
 
     fn blank_span(&self) -> Span<'p> {

@@ -76,6 +76,11 @@ impl PolicySet {
         &self.interest
     }
 
+    /// True if a policy may say dropped.
+    pub fn has_drops(&self) -> bool {
+        self.rules.iter().any(|rule| matches!(rule, Rule::Drop(_)))
+    }
+
     /// The policies' names, in configured order; a [`Decision`](crate::Decision)'s `policy` is a
     /// place in it.
     pub fn names(&self) -> &[String] {

@@ -39,6 +39,7 @@ mod slab;
 mod sources;
 mod stats;
 mod stream_time;
+mod trial;
 mod window;
 
 pub use commit::{Commit, DecisionBatch};
@@ -53,3 +54,4 @@ pub use shard::{RecordAt, Shard};
 pub use sources::Sources;
 pub use stats::{Gauges, Progress, Stats};
 pub use tailsift_policy::{CloseReason, Decision, Facts, Threshold, Verdict};
+pub use trial::{Manner, Trial, Tried};

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
 use crate::demo::DemoArgs;
+use crate::explain::ExplainArgs;
 use crate::logging::LogFormat;
 use crate::operations::{AuditArgs, DeadLettersArgs, LagArgs};
 
@@ -63,8 +64,19 @@ Examples:
   tailsift check tailsift.yaml
   tailsift check tailsift.yaml --set group=canary
   tailsift check tailsift.yaml --live          does it fit what is in the input topics?
+  tailsift check --tail-sampling collector.yaml > tailsift.yaml
+A Collector's file is printed as a file of ours, headed by what is done otherwise.
 Exit codes: 0 it is right, 1 it does not fit the topics, 2 it is not right")]
     Check(CheckArgs),
+    /// Say why traces of a file are or would be kept; no Kafka needed
+    #[command(after_help = "\
+Examples:
+  tailsift explain -c tailsift.yaml --spans trace.json
+  tailsift explain --tail-sampling collector.yaml --spans batches.jsonl --format json
+A Collector's file is judged as that Collector would. Budgets are full, and all traces are judged
+at one moment, in the order of their first spans.
+Exit codes: 0 fine, 1 the spans cannot be read, 2 usage or configuration")]
+    Explain(ExplainArgs),
     /// Make the topics of a configuration, or verify those that exist
     #[command(after_help = "\
 Examples:
@@ -113,9 +125,11 @@ impl Command {
     /// What is logged unless `RUST_LOG` says: a demonstration draws a picture instead.
     pub(crate) fn log_level(&self) -> LevelFilter {
         match self {
-            Self::Demo(_) | Self::Audit(_) | Self::Lag(_) | Self::DeadLetters(_) => {
-                LevelFilter::WARN
-            }
+            Self::Demo(_)
+            | Self::Explain(_)
+            | Self::Audit(_)
+            | Self::Lag(_)
+            | Self::DeadLetters(_) => LevelFilter::WARN,
             Self::Run(_) | Self::Rekey(_) | Self::Check(_) | Self::Topics(_) | Self::Schema => {
                 LevelFilter::INFO
             }
@@ -163,13 +177,21 @@ pub(crate) struct RekeyArgs {
 pub(crate) struct CheckArgs {
     /// The configuration file
     #[arg(value_name = "FILE")]
-    pub(crate) config: PathBuf,
+    #[arg(required_unless_present = "tail_sampling", conflicts_with = "tail_sampling")]
+    pub(crate) config: Option<PathBuf>,
     /// Override a key of the file, such as --set window.decision_wait=10s
-    #[arg(long = "set", value_name = "KEY.PATH=VALUE")]
+    #[arg(long = "set", value_name = "KEY.PATH=VALUE", conflicts_with = "tail_sampling")]
     pub(crate) overrides: Vec<String>,
+    /// A Collector's configuration, whole or the body of `tail_sampling:`: print it as a file of
+    /// ours, with each difference
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tail_sampling: Option<PathBuf>,
+    /// Which tail_sampling processor of a whole configuration, if there are several
+    #[arg(long, value_name = "NAME", requires = "tail_sampling")]
+    pub(crate) processor: Option<String>,
     /// Look at the newest records of the input topics, too: can they be read, have they keys, and
     /// of which kind
-    #[arg(long)]
+    #[arg(long, conflicts_with = "tail_sampling")]
     pub(crate) live: bool,
 }
 

@@ -7,7 +7,7 @@ mod load;
 mod topics;
 
 pub(crate) use check::check;
-pub(crate) use load::{exit_code, load, needs_dead_letters, needs_rekeying};
+pub(crate) use load::{exit_code, import, load, needs_dead_letters, needs_rekeying, unsupported};
 pub(crate) use topics::topics;
 
 use std::io::Write as _;

@@ -5,6 +5,7 @@ mod app;
 mod cli;
 mod command;
 mod demo;
+mod explain;
 mod handover;
 mod live;
 mod logging;
@@ -61,6 +62,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
             app::run(&config, app::Wishes { exit_when_idle, role, ..app::Wishes::default() })
         }
         Command::Check(args) => command::check(args),
+        Command::Explain(args) => explain::explain(args),
         Command::Topics(args) => command::topics(args),
         Command::Audit(args) => operations::audit(args),
         Command::Lag(args) => operations::lag(args),

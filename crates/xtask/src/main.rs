@@ -9,6 +9,7 @@ mod audit;
 mod bench;
 mod check;
 mod cluster;
+mod conformance;
 mod faults;
 mod generate;
 mod load;
@@ -31,6 +32,7 @@ enum Command {
     Audit(audit::Audit),
     Bench(bench::Bench),
     Check(check::Check),
+    Conformance(conformance::Conformance),
     Faults(faults::Faults),
     #[command(name = "gen")]
     Generate(generate::Generate),
@@ -54,6 +56,7 @@ fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Audit(audit) => audit.run(out),
         Command::Bench(bench) => bench.run(out).map(|()| ExitCode::SUCCESS),
         Command::Check(check) => check.run(out),
+        Command::Conformance(conformance) => conformance.run().map(|()| ExitCode::SUCCESS),
         Command::Faults(faults) => faults.run(),
         Command::Generate(generate) => generate.run(out).map(|()| ExitCode::SUCCESS),
         Command::Load(load) => load.run(out).map(|()| ExitCode::SUCCESS),

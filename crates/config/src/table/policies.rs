@@ -385,13 +385,13 @@ pub(crate) static SPAN_COUNT: Section = Section {
     keys: &[
         key(
             "min_spans",
-            Type::Integer { min: 0, max: i32::MAX as i64 },
+            Type::Integer { min: i32::MIN as i64, max: i32::MAX as i64 },
             Default("0"),
             "The least number, inclusive; this or max_spans is needed",
         ),
         key(
             "max_spans",
-            Type::Integer { min: 0, max: i32::MAX as i64 },
+            Type::Integer { min: i32::MIN as i64, max: i32::MAX as i64 },
             Default("0"),
             "The greatest number, inclusive; 0 means no bound",
         ),

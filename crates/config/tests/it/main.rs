@@ -1,6 +1,7 @@
 //! The configuration file as its users meet it.
 
 mod broken;
+mod collector;
 mod errors;
 mod examples;
 mod generated;

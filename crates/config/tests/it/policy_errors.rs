@@ -185,36 +185,35 @@ fn values_of_counts_and_budgets() {
     check_policies(
         &cases,
         &expect![[r#"
-        - {name: x, type: boolean_attribute, boolean_attribute: {key: '', value: 'true'}}
-            line 3: policies[0].boolean_attribute.value: expected true or false, got "true"
-        - {name: x, type: boolean_attribute, boolean_attribute: {key: ''}}
-        - {name: y, type: boolean_attribute, boolean_attribute: {key: '', value: true}}
-            line 3: policies[0].boolean_attribute.value: is required, for example `value: true`
-            line 4: policies[1].boolean_attribute.key: must name an attribute, got ""
-        - {name: x, type: trace_state, trace_state: {key: Vendor, values: [ok, '']}}
-            line 3: policies[0].trace_state.key: must be a key of a W3C tracestate, such as ot or tenant@vendor, got "Vendor"
-            line 3: policies[0].trace_state.values[1]: can never match: a value has 1 byte at least, and fewer than 256 together with the key, got 0 and 6
-        - {name: x, type: trace_flags, trace_flags: {}}
-            line 3: policies[0].trace_flags: trace_flags has no settings: remove it
-        - {name: x, type: span_count, span_count: {}}
-        - {name: y, type: span_count, span_count: {min_spans: 5, max_spans: 3}}
-            line 3: policies[0].span_count: needs min_spans above 1 or max_spans, or it keeps every trace: use `type: always_sample` for that
-            line 4: policies[1].span_count.max_spans: must be at least min_spans (5) or 0 for no bound, got 3
-        - {name: x, type: span_count, span_count: {min_spans: 2147483648, max_spans: -1}}
-            line 3: policies[0].span_count.min_spans: expected a whole number between 0 and 2147483647, got 2147483648
-            line 3: policies[0].span_count.max_spans: expected a whole number between 0 and 2147483647, got -1
-        - {name: x, type: rate_limiting, rate_limiting: {}}
-        - {name: y, type: rate_limiting, rate_limiting: {spans_per_second: 1.5, burst_capacity: -1}}
-            line 3: policies[0].rate_limiting.spans_per_second: is required, for example `spans_per_second: 1000`
-            line 4: policies[1].rate_limiting.spans_per_second: expected a whole number, got 1.5
-            line 4: policies[1].rate_limiting.burst_capacity: expected a whole number of at least 0, got -1
-        - {name: x, type: rate_limiting, rate_limiting: {spans_per_second: 0}}
-            line 3: policies[0].rate_limiting.spans_per_second: must be at least 1, got 0
-        - {name: x, type: bytes_limiting, bytes_limiting: {bytes_per_second: 1MB}}
-        - {name: y, type: bytes_limiting, bytes_limiting: {bytes_per_second: 0, burst_capacity: 5}}
-            line 3: policies[0].bytes_limiting.bytes_per_second: expected a whole number without a unit, got 1MB
-            line 4: policies[1].bytes_limiting.bytes_per_second: must be at least 1, got 0
-    "#]],
+            - {name: x, type: boolean_attribute, boolean_attribute: {key: '', value: 'true'}}
+                line 3: policies[0].boolean_attribute.value: expected true or false, got "true"
+            - {name: x, type: boolean_attribute, boolean_attribute: {key: ''}}
+            - {name: y, type: boolean_attribute, boolean_attribute: {key: '', value: true}}
+                line 3: policies[0].boolean_attribute.value: is required, for example `value: true`
+                line 4: policies[1].boolean_attribute.key: must name an attribute, got ""
+            - {name: x, type: trace_state, trace_state: {key: Vendor, values: [ok, '']}}
+                line 3: policies[0].trace_state.key: must be a key of a W3C tracestate, such as ot or tenant@vendor, got "Vendor"
+                line 3: policies[0].trace_state.values[1]: can never match: a value has 1 byte at least, and fewer than 256 together with the key, got 0 and 6
+            - {name: x, type: trace_flags, trace_flags: {}}
+                line 3: policies[0].trace_flags: trace_flags has no settings: remove it
+            - {name: x, type: span_count, span_count: {}}
+            - {name: y, type: span_count, span_count: {min_spans: 5, max_spans: 3}}
+                line 3: policies[0].span_count: needs min_spans above 1 or max_spans, or it keeps every trace: use `type: always_sample` for that
+                line 4: policies[1].span_count.max_spans: must be at least min_spans (5) or 0 for no bound, got 3
+            - {name: x, type: span_count, span_count: {min_spans: 2147483648, max_spans: -1}}
+                line 3: policies[0].span_count.min_spans: expected a whole number between -2147483648 and 2147483647, got 2147483648
+            - {name: x, type: rate_limiting, rate_limiting: {}}
+            - {name: y, type: rate_limiting, rate_limiting: {spans_per_second: 1.5, burst_capacity: -1}}
+                line 3: policies[0].rate_limiting.spans_per_second: is required, for example `spans_per_second: 1000`
+                line 4: policies[1].rate_limiting.spans_per_second: expected a whole number, got 1.5
+                line 4: policies[1].rate_limiting.burst_capacity: expected a whole number of at least 0, got -1
+            - {name: x, type: rate_limiting, rate_limiting: {spans_per_second: 0}}
+                line 3: policies[0].rate_limiting.spans_per_second: must be at least 1, got 0
+            - {name: x, type: bytes_limiting, bytes_limiting: {bytes_per_second: 1MB}}
+            - {name: y, type: bytes_limiting, bytes_limiting: {bytes_per_second: 0, burst_capacity: 5}}
+                line 3: policies[0].bytes_limiting.bytes_per_second: expected a whole number without a unit, got 1MB
+                line 4: policies[1].bytes_limiting.bytes_per_second: must be at least 1, got 0
+        "#]],
     );
 }
 

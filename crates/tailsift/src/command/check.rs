@@ -1,18 +1,25 @@
 //! `tailsift check`.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 
 use tailsift_config::Config;
 
 use crate::cli::CheckArgs;
-use crate::command::{live, load};
+use crate::command::{import, live, load};
 
 /// Says what the file means, or all that is wrong with it.
 pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let config = load(&args.config, &args.overrides)?;
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{} is right.", args.config.display())?;
+    if let Some(path) = &args.tail_sampling {
+        let import = import(path, args.processor.as_deref())?;
+        out.write_all(import.text.as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let path = args.config.as_deref().unwrap_or(Path::new(""));
+    let config = load(path, &args.overrides)?;
+    writeln!(out, "{} is right.", path.display())?;
     for (name, value) in summary(&config) {
         writeln!(out, "  {name:<12} {value}")?;
     }

@@ -4,10 +4,10 @@ use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use tailsift_config::{Config, Report, load_file};
+use tailsift_config::{Config, Import, Report, import_collector_file, load_file};
 use tracing_subscriber::filter::ParseError;
 
-/// A configuration that is not right: exit code 2.
+/// A configuration or a command line that is not right: exit code 2.
 #[derive(Debug)]
 struct WrongConfiguration(String);
 
@@ -41,6 +41,16 @@ pub(crate) fn load(path: &Path, overrides: &[String]) -> anyhow::Result<Config> 
     Ok(config)
 }
 
+/// Loads a Collector's configuration.
+///
+/// # Errors
+/// All that is refused, in one error that [`exit_code`] tells from failures while running.
+pub(crate) fn import(path: &Path, processor: Option<&str>) -> anyhow::Result<Import> {
+    import_collector_file(path, processor).map_err(|errors| {
+        WrongConfiguration(format!("{}:\n{}", path.display(), Report(&errors))).into()
+    })
+}
+
 /// Refuses a configuration that has no re-key stage.
 ///
 /// # Errors
@@ -60,6 +70,11 @@ pub(crate) fn needs_rekeying(config: &Config) -> anyhow::Result<()> {
 pub(crate) fn needs_dead_letters(config: &Config) -> anyhow::Result<&str> {
     let text = "dead_letters: expected a topic, got off: records that cannot be read are not kept";
     config.dead_letters.as_deref().ok_or_else(|| WrongConfiguration(text.to_owned()).into())
+}
+
+/// Something that was asked for and is not there, as an error of usage.
+pub(crate) fn unsupported(text: String) -> anyhow::Error {
+    WrongConfiguration(text).into()
 }
 
 /// 2 for usage and configuration, 1 for everything else.

@@ -5,6 +5,8 @@ mod redrive;
 mod show;
 mod text;
 
+pub(crate) use text::escaped;
+
 use std::process::ExitCode;
 
 use tailsift_kafka::{LetterRef, RecordRef};

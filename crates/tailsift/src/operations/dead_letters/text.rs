@@ -11,7 +11,7 @@ pub(super) fn on_a_line(bytes: &[u8]) -> String {
 }
 
 /// A text that cannot move a terminal's cursor.
-pub(super) fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         if letter.is_control() {
