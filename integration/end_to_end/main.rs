@@ -12,6 +12,7 @@ mod operations;
 mod payload;
 mod policies;
 mod records;
+mod redaction;
 mod refusals;
 mod rekey;
 mod rig;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         membership::TESTS,
         operations::TESTS,
         records::TESTS,
+        redaction::TESTS,
         rekey::TESTS,
         surface::TESTS,
     ];

@@ -1,6 +1,7 @@
 //! A checked document as settings, and what no single key can tell.
 
 mod input;
+mod redaction;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,6 +34,7 @@ pub(crate) fn config(root: &Node, check: &mut Check) -> Option<Config> {
     check_topics(&view, group.as_deref(), check);
     let policies = policies(root, &view, check);
     let http = http(&view);
+    let redaction = redaction::rules(root, &view, check);
     let config = Config {
         kafka: kafka(&view.section("kafka")?)?,
         group: group?,
@@ -53,6 +55,7 @@ pub(crate) fn config(root: &Node, check: &mut Check) -> Option<Config> {
         http: http?,
         policies: policies.0,
         semantics: policies.1?,
+        redaction: redaction?,
     };
     check.errors.is_empty().then_some(config)
 }

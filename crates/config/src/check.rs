@@ -38,8 +38,9 @@ impl Check {
             Type::SectionOrOff(_) if read::is_off(node) => None,
             Type::SectionOrOff(section) => self.section(section, node, path, " or `off`"),
             Type::Section(section) => self.section(section, node, path, ""),
+            // As an empty section: all its rules are commented out.
+            Type::List { item: Type::Section(_), min: 0, .. } if node.is_null() => None,
             Type::List { item, min, max } => self.list(item, *min, *max, node, path),
-            Type::EmptyList { remedy } => empty_list(remedy, node),
             Type::Map { item } => self.map(item, node, path),
             Type::Properties => self.properties(node, path),
             Type::Policy(within) => policy::check(self, node, path, *within),
@@ -162,16 +163,6 @@ impl Check {
             }
         }
         None
-    }
-}
-
-fn empty_list(remedy: &str, node: &Node) -> Option<String> {
-    match &node.value {
-        Value::List(items) if items.is_empty() => None,
-        Value::Null | Value::Broken => None,
-        Value::List(_) | Value::Scalar(_) | Value::Map(_) => {
-            Some(format!("is not supported by this version: {remedy}"))
-        }
     }
 }
 

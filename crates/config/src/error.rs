@@ -89,12 +89,16 @@ fn place(path: &str) -> String {
 }
 
 /// Sorts errors by place and gives each the line it is about, unless that may hold a secret: all of
-/// `kafka.properties` may, and lines that look so.
+/// `kafka.properties` may, keys of hashes, and lines that look so.
 pub(crate) fn finish(errors: &mut [ConfigError], text: &str, tree: Option<&Node>) {
     errors.sort_by_key(|error| error.origin);
     let mut secret = Vec::new();
     if let Some(properties) = tree.and_then(|tree| tree.get("kafka")?.get("properties")) {
         secret_lines(properties, &mut secret);
+    }
+    let rules = tree.and_then(|tree| tree.get("redaction")).map_or_else(Vec::new, Node::children);
+    for key in rules.iter().filter_map(|rule| rule.get("key")) {
+        secret_lines(key, &mut secret);
     }
     for error in errors {
         let Origin::Line(line) = error.origin else { continue };

@@ -1,5 +1,8 @@
-//! A short name for everything that a verdict depends on.
+//! A short name for everything that a verdict, or an export, depends on.
 
+use tailsift_otlp::{
+    Preset, RedactionAction, RedactionKeys, RedactionPlace, RedactionRule, RedactionValues,
+};
 use tailsift_policy::{
     And, BooleanAttribute, BytesLimiting, Compatibility, Composite, Derive, DropIf, ErrorMode,
     Kind, Latency, LowConfidence, NameMatch, Not, NumericAttribute, OttlCondition, Policy,
@@ -8,7 +11,11 @@ use tailsift_policy::{
 };
 
 /// 16 hexadecimal digits.
-pub(crate) fn of(policies: &[Policy], semantics: &Semantics) -> String {
+pub(crate) fn of(
+    policies: &[Policy],
+    semantics: &Semantics,
+    redaction: &[RedactionRule],
+) -> String {
     let mut hash = Hash(0xcbf2_9ce4_8422_2325);
     let Semantics { compatibility, sample_on_first_match, maximum_trace_size_bytes, derive } =
         semantics;
@@ -25,6 +32,11 @@ pub(crate) fn of(policies: &[Policy], semantics: &Semantics) -> String {
     if *maximum_trace_size_bytes > 0 {
         hash.text("maximum_trace_size_bytes");
         hash.bytes(&maximum_trace_size_bytes.to_le_bytes());
+    }
+    // Without any the name is what it was before there were some.
+    if !redaction.is_empty() {
+        hash.length(redaction.len());
+        redaction.iter().for_each(|rule| hash.rule(rule));
     }
     format!("{:016x}", hash.0)
 }
@@ -206,5 +218,65 @@ impl Hash {
         self.integer(i64::from(service.is_some()));
         self.text(service.as_deref().unwrap_or(""));
         self.bytes(&above_ns.to_le_bytes());
+    }
+
+    fn rule(&mut self, rule: &RedactionRule) {
+        let RedactionRule { action, keys, values, places } = rule;
+        match action {
+            RedactionAction::Delete => self.text("delete"),
+            RedactionAction::Mask { with } => {
+                self.text("mask");
+                self.text(with);
+            }
+            RedactionAction::Replace { with } => {
+                self.text("replace");
+                self.text(with);
+            }
+            RedactionAction::Hash { key: _ } => self.text("hash"),
+            RedactionAction::Truncate { above } => {
+                self.text("truncate");
+                self.length(*above);
+            }
+        }
+        match keys {
+            RedactionKeys::Any => self.text("any"),
+            RedactionKeys::Listed(keys) => {
+                self.text("keys");
+                self.texts(keys);
+            }
+            RedactionKeys::Matching(pattern) => {
+                self.text("keys_matching");
+                self.text(pattern);
+            }
+        }
+        match values {
+            None => self.text("any"),
+            Some(RedactionValues::Preset(preset)) => {
+                self.text("preset");
+                self.integer(match preset {
+                    Preset::Email => 0,
+                    Preset::CreditCard => 1,
+                    Preset::Phone => 2,
+                    Preset::Ip => 3,
+                    Preset::BearerToken => 4,
+                });
+            }
+            Some(RedactionValues::Regex(pattern)) => {
+                self.text("regex");
+                self.text(pattern);
+            }
+        }
+        self.length(places.len());
+        places.iter().for_each(|place| self.place(*place));
+    }
+
+    fn place(&mut self, place: RedactionPlace) {
+        self.integer(match place {
+            RedactionPlace::Resource => 0,
+            RedactionPlace::Scope => 1,
+            RedactionPlace::Span => 2,
+            RedactionPlace::Event => 3,
+            RedactionPlace::Link => 4,
+        });
     }
 }

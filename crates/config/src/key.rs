@@ -74,8 +74,6 @@ pub(crate) enum Type {
     SectionOrOff(&'static Section),
     /// A list of so many items.
     List { item: &'static Type, min: usize, max: usize },
-    /// A list that must be empty in this version.
-    EmptyList { remedy: &'static str },
     /// Any keys, each with such a value.
     Map { item: &'static Type },
     /// Any keys but those that tailsift sets itself, with any scalar.

@@ -67,6 +67,11 @@ impl Node {
         }
     }
 
+    /// True if nothing was written.
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(self.value, Value::Null)
+    }
+
     /// The children, in order.
     pub(crate) fn children(&self) -> Vec<&Node> {
         match &self.value {

@@ -91,7 +91,6 @@ fn value_of(text: &str, kind: Option<&Type>) -> Result<Node, String> {
         Some(
             Type::Section(_)
                 | Type::List { .. }
-                | Type::EmptyList { .. }
                 | Type::Map { .. }
                 | Type::Properties
                 | Type::Policy { .. }

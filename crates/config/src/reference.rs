@@ -64,6 +64,8 @@ fn rows(text: &mut String, section: &Section, path: &str) {
         push(text, format_args!("| `{path}` | {kind} | {default} | {doc} |\n"));
         if let Type::Section(inner) | Type::SectionOrOff(inner) = &key.kind {
             rows(text, inner, &path);
+        } else if let Type::List { item: Type::Section(inner), .. } = &key.kind {
+            rows(text, inner, &format!("{path}[]"));
         }
     }
 }

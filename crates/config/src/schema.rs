@@ -137,7 +137,6 @@ fn value(kind: &Type) -> Value {
         Type::List { item, min, max } => {
             json!({"type": "array", "items": value(item), "minItems": min, "maxItems": max})
         }
-        Type::EmptyList { .. } => json!({"type": ["array", "null"], "maxItems": 0}),
         Type::Map { item } => {
             json!({"type": ["object", "null"], "additionalProperties": value(item)})
         }
@@ -216,7 +215,6 @@ pub(crate) fn in_words(kind: &Type) -> String {
         Type::Section(_) => "mapping".into(),
         Type::SectionOrOff(_) => "mapping or `off`".into(),
         Type::List { item, min, max } => format!("list of {min} to {max}: {}", in_words(item)),
-        Type::EmptyList { .. } => "empty list".into(),
         Type::Map { item } => format!("mapping of any keys: {}", in_words(item)),
         Type::Properties => "mapping of property names".into(),
         Type::Policy(_) => "policy".into(),

@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use tailsift_otlp::{RedactionRule, Redactor};
 use tailsift_policy::{Policy, PolicySet, Semantics};
 use tailsift_sampler::Limits;
 use tailsift_trace::Millis;
@@ -44,6 +45,7 @@ pub struct Config {
     pub http: Option<Http>,
     pub(crate) policies: Vec<Policy>,
     pub(crate) semantics: Semantics,
+    pub(crate) redaction: Vec<RedactionRule>,
 }
 
 /// How to reach Kafka.
@@ -252,6 +254,18 @@ impl Config {
             .expect("these policies were compiled when the configuration was loaded")
     }
 
+    /// True if there are rules of redaction.
+    pub fn has_redaction(&self) -> bool {
+        !self.redaction.is_empty()
+    }
+
+    /// What takes out of exports what must not be seen; `None` if nothing does.
+    pub fn redactor(&self) -> Option<Redactor> {
+        let redactor = Redactor::new(&self.redaction)
+            .expect("these rules were compiled when the configuration was loaded");
+        self.has_redaction().then_some(redactor)
+    }
+
     /// The bounds of one of so many workers; `memory_limit` is divided among them. The input is
     /// taken for one partition, since no file knows how many it has.
     pub fn limits(&self, workers: usize) -> Limits {
@@ -290,8 +304,14 @@ impl Config {
 
     /// 16 hexadecimal digits that stand for everything a verdict depends on, policies and their
     /// semantics with all defaults: the same for every way to write the same settings.
+    pub fn verdict_fingerprint(&self) -> String {
+        fingerprint::of(&self.policies, &self.semantics, &[])
+    }
+
+    /// The same for everything an export depends on: verdicts and redaction, but for the secrets of
+    /// hashes, about which nothing that is written may tell anything.
     pub fn fingerprint(&self) -> String {
-        fingerprint::of(&self.policies, &self.semantics)
+        fingerprint::of(&self.policies, &self.semantics, &self.redaction)
     }
 }
 

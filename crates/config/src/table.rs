@@ -2,6 +2,7 @@
 
 mod ottl;
 mod policies;
+mod redaction;
 mod streams;
 
 use std::time::Duration;
@@ -13,6 +14,8 @@ pub(crate) use policies::{
     RATE_ALLOCATION, RATE_LIMITING, SCALES, SPAN_COUNT, SPAN_LATENCY, STATUS_CODE, STATUS_CODES,
     STRING_ATTRIBUTE, SUB_POLICY, TRACE_STATE,
 };
+
+pub(crate) use redaction::{ACTIONS, PLACES, PRESETS, REDACTION_RULE};
 
 use streams::{INPUT, OUTPUT, REPARTITION};
 
@@ -186,11 +189,9 @@ pub(crate) static ROOT: Section = Section {
         ),
         key(
             "redaction",
-            Type::EmptyList {
-                remedy: "remove the list; a Collector behind the output topic can redact",
-            },
+            Type::List { item: &Type::Section(&REDACTION_RULE), min: 0, max: redaction::RULES_MAX },
             Default("[]"),
-            "Rules that remove personal data; none can be given in this version",
+            "Rules that remove personal data from what is exported and shown (docs/redaction.md); each works on what the one before has left",
         ),
         key(
             "http",

@@ -22,7 +22,7 @@ pub(crate) const OFFSET: &str = "tailsift.offset";
 pub(crate) const KIND: &str = "tailsift.kind";
 /// What was wrong.
 pub(crate) const REASON: &str = "tailsift.reason";
-/// What of the record was too large to be kept.
+/// What of the record was too large to be kept, or withheld for redaction.
 pub(crate) const LEFT_OUT: &str = "tailsift.left_out";
 /// Of a marker: the letter's offset.
 const REDRIVEN: &str = "tailsift.redriven";

@@ -1,4 +1,4 @@
-//! What a scan costs a span, beside a full decode by prost.
+//! What a scan and a redaction cost a span, beside a full decode by prost.
 //!
 //! `cargo bench -p tailsift-otlp`: divide "items" for spans/s; the allocation columns of `scan`
 //! stay empty.
@@ -16,7 +16,10 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::Event;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message;
-use tailsift_otlp::{Scanner, TagValues, jaeger_to_protobuf, json_to_protobuf, zipkin_to_protobuf};
+use tailsift_otlp::{
+    Preset, RedactionAction, RedactionKeys, RedactionRule, RedactionValues, Redactor, Scanner,
+    TagValues, jaeger_to_protobuf, json_to_protobuf, zipkin_to_protobuf,
+};
 use tailsift_trace::Interest;
 
 #[global_allocator]
@@ -91,6 +94,74 @@ fn prost_decode(bencher: Bencher<'_, '_>, load: Load) {
             for payload in &records.payloads {
                 let request = ExportTraceServiceRequest::decode(black_box(&**payload));
                 black_box(request.expect("the load is OTLP"));
+            }
+        });
+}
+
+/// Rules of a redaction.
+#[derive(Debug, Clone, Copy)]
+enum Rules {
+    /// Three keys, which no span has.
+    KeysAbsent,
+    /// One key that spans have, masked.
+    KeyMasked,
+    /// A pattern of keys, deleted.
+    KeysMatching,
+    /// E-mail addresses and card numbers, which no span has.
+    TwoPresets,
+    /// All patterns that come with the product.
+    AllPresets,
+}
+
+const RULES: [Rules; 5] = [
+    Rules::KeysAbsent,
+    Rules::KeyMasked,
+    Rules::KeysMatching,
+    Rules::TwoPresets,
+    Rules::AllPresets,
+];
+
+impl Rules {
+    fn redactor(self) -> Redactor {
+        let rule = |action, keys, preset: Option<Preset>| RedactionRule {
+            action,
+            keys,
+            values: preset.map(RedactionValues::Preset),
+            places: Vec::new(),
+        };
+        let mask = || RedactionAction::Mask { with: "****".into() };
+        let listed = |keys: &[&str]| {
+            RedactionKeys::Listed(keys.iter().map(|key| (*key).to_owned()).collect())
+        };
+        let presets = |presets: &[Preset]| {
+            let rules =
+                presets.iter().map(|preset| rule(mask(), RedactionKeys::Any, Some(*preset)));
+            rules.collect()
+        };
+        let rules: Vec<RedactionRule> = match self {
+            Self::KeysAbsent => vec![rule(mask(), listed(&["user.email", "a", "b"]), None)],
+            Self::KeyMasked => vec![rule(mask(), listed(&["url.path"]), None)],
+            Self::KeysMatching => {
+                let keys = RedactionKeys::Matching(r"server\..*".into());
+                vec![rule(RedactionAction::Delete, keys, None)]
+            }
+            Self::TwoPresets => presets(&[Preset::Email, Preset::CreditCard]),
+            Self::AllPresets => presets(&Preset::ALL),
+        };
+        Redactor::new(&rules).expect("the rules do")
+    }
+}
+
+#[divan::bench(args = RULES)]
+fn redact(bencher: Bencher<'_, '_>, rules: Rules) {
+    let records = Load::Bulk.records();
+    let redactor = rules.redactor();
+    bencher
+        .counter(ItemsCount::new(records.spans))
+        .counter(BytesCount::new(records.bytes))
+        .bench_local(|| {
+            for payload in &records.payloads {
+                black_box(redactor.rewrite(black_box(payload)).expect("the load is OTLP"));
             }
         });
 }

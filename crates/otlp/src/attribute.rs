@@ -84,6 +84,14 @@ fn read_unusual<'p>(
     Ok(())
 }
 
+/// The key of a `KeyValue`.
+pub(crate) fn key_of<'p>(message: Cursor<'p>) -> Result<&'p [u8], ScanError> {
+    match split_usual(message.rest()) {
+        Some((key, _)) => Ok(key),
+        None => Ok(Pair::read(message)?.key),
+    }
+}
+
 /// A `KeyValue` whose value is yet to be read.
 pub(crate) struct Pair<'p> {
     /// `key`.

@@ -4,7 +4,8 @@
 //! [`Batch`](tailsift_trace::Batch): spans as borrowed views, and per trace the byte runs that
 //! make a request of its own. A trace that has to be published in records of a bounded size goes
 //! through [`split_to_size`]; other formats become OTLP in protobuf on entry, in [`json_to_protobuf`],
-//! [`jaeger_to_protobuf`] and [`zipkin_to_protobuf`]; what people look at is read by [`read_spans`], which copies and may be slow.
+//! [`jaeger_to_protobuf`] and [`zipkin_to_protobuf`]; what people look at is read by [`read_spans`], which copies and may be slow. What must not be seen
+//! is taken out by a [`Redactor`], before anything leaves.
 //!
 //! ```
 //! use tailsift_otlp::{Scanner, json_to_protobuf};
@@ -35,6 +36,7 @@ mod error;
 mod fields;
 mod jaeger;
 mod json;
+mod redact;
 mod scan;
 mod size;
 mod split;
@@ -47,5 +49,9 @@ pub use detail::{DetailedEvent, DetailedSpan, read_spans};
 pub use error::{Fault, JaegerError, JaegerFault, JsonError, ScanError};
 pub use jaeger::jaeger_to_protobuf;
 pub use json::json_to_protobuf;
+pub use redact::{
+    HashKey, Preset, Redacted, RedactionAction, RedactionCounts, RedactionError, RedactionKeys,
+    RedactionPlace, RedactionRule, RedactionValues, Redactor,
+};
 pub use scan::Scanner;
 pub use zipkin::{TagValues, zipkin_to_protobuf};

@@ -127,6 +127,8 @@ pub struct DeadLetter {
     pub key: Option<Vec<u8>>,
     /// Its value.
     pub value: Option<Vec<u8>>,
+    /// The bytes of a value that is left out because it may hold what must not be seen.
+    pub withheld: Option<usize>,
     /// Its headers, encoded.
     pub headers: Box<[u8]>,
 }

@@ -287,6 +287,7 @@ impl Worker {
                     reason: error.to_string(),
                     key: None,
                     value: Some(record.value.clone()),
+                    withheld: None,
                     headers: Box::default(),
                 };
                 if self.is_mutated(Mutation::LettersInReplay)

@@ -8,11 +8,13 @@ mod json;
 pub(crate) mod tests;
 mod waterfall;
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::mem::size_of;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dashmap::DashMap;
+use tailsift_otlp::{Redactor, ScanError};
 use tailsift_policy::{CloseReason, Threshold, Verdict, Vote};
 use tailsift_sampler::Judged;
 use tailsift_trace::{Millis, TraceId};
@@ -49,13 +51,20 @@ pub(crate) struct RecentTrace {
     pub(crate) threshold: Option<Threshold>,
     /// The input partition.
     pub(crate) partition: i32,
-    /// What was exported of a kept trace: an `ExportTraceServiceRequest`.
-    pub(crate) export: Option<Arc<Vec<u8>>>,
+    /// What a kept trace holds, not redacted: an `ExportTraceServiceRequest`. Nobody sees it but
+    /// through [`request`](Self::request).
+    export: Option<Arc<Vec<u8>>>,
+    redactor: Option<Arc<Redactor>>,
 }
 
 impl RecentTrace {
-    /// What the shard says of a judged trace; `policies` are the names in configured order.
-    pub(crate) fn new(judged: Judged, policies: &[Arc<str>]) -> Self {
+    /// What the shard says of a judged trace; `policies` are the names in configured order,
+    /// `redactor` takes out what must not be seen.
+    pub(crate) fn new(
+        judged: Judged,
+        policies: &[Arc<str>],
+        redactor: Option<&Arc<Redactor>>,
+    ) -> Self {
         let Judged {
             trace_id,
             partition,
@@ -86,7 +95,18 @@ impl RecentTrace {
             threshold: decision.threshold,
             partition,
             export: payload,
+            redactor: redactor.cloned(),
         }
+    }
+
+    /// What was exported of a kept trace. It is redacted when somebody looks: most traces nobody
+    /// looks at.
+    fn request(&self) -> Option<Result<Cow<'_, [u8]>, ScanError>> {
+        let export = self.export.as_ref()?;
+        Some(match &self.redactor {
+            Some(redactor) => redactor.rewrite(export).map(|redacted| redacted.request),
+            None => Ok(Cow::Borrowed(export)),
+        })
     }
 }
 

@@ -16,7 +16,7 @@ use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 use tailsift_kafka::SinkStats;
-use tailsift_otlp::{Fault, JaegerError, JaegerFault, JsonError, ScanError};
+use tailsift_otlp::{Fault, JaegerError, JaegerFault, JsonError, RedactionCounts, ScanError};
 use tailsift_policy::CloseReason;
 use tailsift_sampler::{Gauges, RekeyStats, Stats};
 use tailsift_trace::Millis;
@@ -141,6 +141,8 @@ pub(crate) struct WorkerMetrics {
     restoring: Gauge,
     refused: Gauge,
     records_missing: Total,
+    redactions: [Counter; 5],
+    redaction_unreadable: Counter,
 }
 
 impl WorkerMetrics {
@@ -181,6 +183,10 @@ impl WorkerMetrics {
             restoring: gauge_of(&table::PARTITIONS_RESTORING, &[&worker]),
             refused: gauge_of(&table::PARTITIONS_REFUSED, &[&worker]),
             records_missing: Total::new(counter_of(&table::RECORDS_MISSING, &[&worker])),
+            redactions: RedactionCounts::default()
+                .by_action()
+                .map(|(action, _)| counter_of(&table::REDACTIONS, &[&worker, action])),
+            redaction_unreadable: counter_of(&table::REDACTION_UNREADABLE, &[&worker]),
             worker,
         }
     }
@@ -220,6 +226,14 @@ impl WorkerMetrics {
     /// Counts a record that could not be read.
     pub(crate) fn poison_record(&self, reason: PoisonReason) {
         counter_of(&table::POISON_RECORDS, &[&self.worker, reason.name()]).increment(1);
+    }
+
+    /// Counts what was taken out of an epoch's exports.
+    pub(crate) fn redacted(&self, counts: &RedactionCounts) {
+        for (counter, (_, count)) in self.redactions.iter().zip(counts.by_action()) {
+            counter.increment(count);
+        }
+        self.redaction_unreadable.increment(counts.unreadable);
     }
 
     /// Measures a committed epoch: the time from its cut to its commit.

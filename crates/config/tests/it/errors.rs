@@ -488,7 +488,6 @@ fn what_later_versions_have() {
         "second_chance: {}",
         "window: {compression: lz4}",
         "window: {completion: structural, settle: 1s}",
-        "redaction: [{action: mask, keys: [user.email]}]",
         "input: {encoding: jaeger_json}",
         "input: {encoding: zipkin_thrift}",
         "derive: {model_version: {pattern: {from: url.path, regex: \"/v([0-9]+)/\"}}}",
@@ -506,8 +505,6 @@ fn what_later_versions_have() {
             window: {completion: structural, settle: 1s}
                 line 3: window.completion: structural is not supported by this version: use wait
                 line 3: window.settle: is not supported by this version: it belongs to `completion: structural`, and there is `completion: wait`
-            redaction: [{action: mask, keys: [user.email]}]
-                line 3: redaction: is not supported by this version: remove the list; a Collector behind the output topic can redact
             input: {encoding: jaeger_json}
                 line 3: input.encoding: jaeger_json is not supported by this version: use otlp_proto, otlp_json, jaeger_proto or zipkin_json
             input: {encoding: zipkin_thrift}

@@ -9,6 +9,7 @@ mod ottl;
 mod overrides;
 mod policy_errors;
 mod properties;
+mod redaction;
 mod references;
 mod settings;
 

@@ -200,7 +200,7 @@ fn values_are_never_shown() {
            16 | derive: {confidence: {attributes: '${env:CANARY}'}}
         line 17: http.listen: expected an IP address and a port such as 127.0.0.1:8080 or 0.0.0.0:8080, got (from ${env:CANARY})
            17 | http: {listen: '${env:CANARY}'}
-        line 18: redaction: is not supported by this version: remove the list; a Collector behind the output topic can redact
+        line 18: redaction: expected a list, got (from ${env:CANARY})
            18 | redaction: ${env:CANARY}
         line 21: policies[1].name: (from ${env:CANARY}) is taken by policies[0]: names must differ
            21 |   - {name: '${env:CANARY}', type: always_sample}

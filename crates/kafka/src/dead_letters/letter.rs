@@ -26,7 +26,7 @@ pub struct Letter {
     pub kind: LetterKind,
     /// What was wrong.
     pub reason: String,
-    /// What of the record was too large to be kept.
+    /// What of the record was too large to be kept, or withheld for redaction.
     pub left_out: Option<String>,
     /// How many headers are the record's own: those in front.
     pub own_headers: usize,

@@ -77,12 +77,12 @@ impl fmt::Display for Refusal {
                 "its other spans were read and would be repeated; mend it elsewhere (--to TOPIC)",
             ),
             Self::SpansNotKept => f.write_str(
-                "its spans were too large to be kept here, and the records that hold them hold \
+                "its spans were not kept here, and the records that hold them hold \
                  others that were exported",
             ),
             Self::Gone(Origin { topic, partition, offset }) => write!(
                 f,
-                "it was too large to be kept here, and {topic} partition {partition} does not hold \
+                "it was not kept here, and {topic} partition {partition} does not hold \
                  offset {offset} any more"
             ),
             Self::NoTarget { topic, partition: None } => {

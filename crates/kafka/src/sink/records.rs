@@ -203,7 +203,7 @@ fn export_record<'a>(
 }
 
 /// The record as it came, and where it came from. What does not fit is left out and said so:
-/// the value first, then the headers, then the key.
+/// the value first, then the headers, then the key; and so is a value that is withheld.
 fn letter_record<'a>(
     settings: &'a SinkSettings,
     topic: &'a str,
@@ -225,6 +225,7 @@ fn letter_record<'a>(
     let has_key = fits("key", len(&letter.key));
     let has_headers = fits("headers", letter.headers.len());
     let has_value = fits("value", len(&letter.value));
+    left_out.extend(letter.withheld.map(|bytes| format!("value of {bytes} bytes, for redaction")));
 
     let mut headers: Vec<_> =
         if has_headers { copied(&letter.headers).collect() } else { Vec::new() };

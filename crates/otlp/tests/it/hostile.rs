@@ -14,6 +14,7 @@ use tailsift_trace::Batch;
 use crate::corpus;
 use crate::encode::encode_oddly;
 use crate::generate;
+use crate::redact::redactor_of_everything;
 use crate::seen::{Seen, assert_inside, scanner, sizing_scanner};
 
 proptest! {
@@ -175,6 +176,23 @@ fn assert_withstood(payload: &[u8]) {
         assert_eq!(detailed.expect("prost accepts it").len(), count);
     }
     let _ = split_to_size(payload, payload.len() / 3);
+    assert_redacts(payload);
+}
+
+/// What is left is OTLP all the way down, of a bounded size, and holds nothing for the rules.
+fn assert_redacts(payload: &[u8]) {
+    let Ok(redacted) = redactor_of_everything().rewrite(payload) else {
+        return assert!(scanner().scan(payload).is_err());
+    };
+    let rest = &*redacted.request;
+    assert!(rest.len() <= 16 * payload.len(), "{} of {}", rest.len(), payload.len());
+    let again = redactor_of_everything().rewrite(rest).expect("it was readable");
+    assert_eq!(*again.request, *rest);
+    assert_eq!(again.counts.unreadable, 0);
+    if let Ok(batch) = scanner().scan(payload) {
+        let mut left = scanner();
+        assert_eq!(left.scan(rest).expect("spans stay").spans.len(), batch.spans.len());
+    }
 }
 
 /// Whether a record can be read does not depend on whether sizes are asked for.

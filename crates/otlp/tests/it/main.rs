@@ -10,6 +10,7 @@ mod json;
 mod more;
 mod raw;
 mod recorded;
+mod redact;
 mod scan;
 mod seen;
 mod size;

@@ -135,6 +135,7 @@ fn what_cannot_be_read_is_passed_with_its_letter() {
         reason: reason.into(),
         key: None,
         value: None,
+        withheld: None,
         headers: Box::default(),
     };
     let mut stage = stage(&[0]);

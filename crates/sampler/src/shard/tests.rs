@@ -320,6 +320,7 @@ fn poison_moves_the_offset_and_leaves_a_letter() {
         reason: "why".into(),
         key: None,
         value: None,
+        withheld: None,
         headers: Box::default(),
     };
     shard.handle_poison(&at(3, 100), Some(letter.clone()));

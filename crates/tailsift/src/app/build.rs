@@ -149,6 +149,8 @@ impl<'a> Parts<'a> {
             fit: Fit {
                 max_message_bytes: config.output.max_message_bytes,
                 keeps_dead_letters: config.dead_letters.is_some(),
+                // Each has its own: threads that share one wait for each other's scratch memory.
+                redactor: config.redactor().map(Arc::new),
             },
             epoch: config.epoch,
             live: Arc::clone(&self.live),
@@ -169,7 +171,8 @@ impl<'a> Parts<'a> {
                 scanner,
                 window_format(config),
                 config.dead_letters.is_some(),
-            ),
+            )
+            .withholding(config.has_redaction()),
             board: Arc::clone(&self.board),
             stop: Arc::clone(&self.stop),
             paused: false,
@@ -208,9 +211,9 @@ impl<'a> Parts<'a> {
         scope_of(&self.config.group, self.config.window_topic())
     }
 
-    /// The fingerprint as a number.
+    /// The fingerprint of verdicts as a number.
     fn policies_fingerprint(&self) -> u64 {
-        u64::from_str_radix(&self.config.fingerprint(), 16)
+        u64::from_str_radix(&self.config.verdict_fingerprint(), 16)
             .expect("a fingerprint is 16 hexadecimal digits")
     }
 

@@ -77,6 +77,7 @@ impl<'a> Stage<'a> {
             sink: Sink::new(self.sink_settings(number)),
             flush: self.repartition.flush,
             record_limit: self.target.record_limit,
+            withholds: config.has_redaction(),
             metrics: RekeyMetrics::new(number),
             health: Arc::clone(&self.health),
             clocks: RekeyClocks::start(),
@@ -96,6 +97,7 @@ impl<'a> Stage<'a> {
             .with_context(|| format!("re-key worker {number}"))?;
         let scanner = Scanner::new(Interest::default());
         let reader = RecordReader::new(scanner, format(config), config.dead_letters.is_some())
+            .withholding(config.has_redaction())
             .with_target(Target::new(partitioner(config), self.target.partitions));
         Ok(RekeyWorker {
             source,

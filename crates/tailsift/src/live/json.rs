@@ -1,6 +1,7 @@
 //! The view in JSON.
 
 use serde::Serialize;
+use tailsift_otlp::read_spans;
 use tailsift_policy::{CloseReason, Verdict, Vote};
 
 use super::waterfall::{ROWS_MAX, Waterfall};
@@ -91,8 +92,8 @@ impl<'t> Document<'t> {
 }
 
 fn waterfall(trace: &RecentTrace) -> (Option<Waterfall>, Option<String>) {
-    match (&trace.export, trace.verdict) {
-        (Some(export), _) => match tailsift_otlp::read_spans(export) {
+    match (trace.request(), trace.verdict) {
+        (Some(request), _) => match request.and_then(|request| read_spans(&request)) {
             Ok(spans) => {
                 let waterfall = Waterfall::new(spans);
                 let note = waterfall.left_out().map(|left_out| {

@@ -1,6 +1,8 @@
 use expect_test::{ExpectFile, expect_file};
 use serde_json::{Value, json};
-use tailsift_otlp::{DetailedSpan, json_to_protobuf};
+use tailsift_otlp::{
+    DetailedSpan, RedactionAction, RedactionKeys, RedactionRule, RedactionValues, json_to_protobuf,
+};
 use tailsift_policy::Decision;
 use tailsift_trace::{SpanId, UnixNano};
 
@@ -23,6 +25,7 @@ pub(crate) fn dropped(number: u8) -> RecentTrace {
         threshold: None,
         partition: 2,
         export: None,
+        redactor: None,
     }
 }
 
@@ -84,7 +87,7 @@ fn a_judged_trace_is_shown_with_names() {
         time: Millis(77),
         payload: Some(Arc::new(vec![1, 2])),
     };
-    let trace = RecentTrace::new(judged, &policies);
+    let trace = RecentTrace::new(judged, &policies, None);
     assert_eq!(trace.policy.as_deref(), Some("slow"));
     let votes = trace.votes.iter().map(|(policy, vote)| (&**policy, *vote));
     // The last policy was not asked.
@@ -264,6 +267,25 @@ fn a_waterfall_that_is_missing_says_why() {
     };
     check(&RecentTrace { export: None, ..kept(1, "p", Vec::new()) }, "its spans are too large");
     check(&kept(1, "p", vec![0xff; 20]), "its spans could not be read: not an OTLP");
+}
+
+#[test]
+fn only_what_is_redacted_is_shown() {
+    let rule = |values: &str| RedactionRule {
+        action: RedactionAction::Mask { with: "****".into() },
+        keys: RedactionKeys::Any,
+        values: Some(RedactionValues::Regex(values.into())),
+        places: Vec::new(),
+    };
+    let redactor = Redactor::new(&[rule("(?i)timeout"), rule("gateway")]).unwrap();
+    let redactor = Some(Arc::new(redactor));
+    let trace = RecentTrace { redactor, ..kept(7, "errors", recommendation()) };
+    let shown = document(&trace).to_string();
+    assert!(shown.contains("****") && shown.contains("feature-store"), "{shown}");
+    assert!(!shown.contains("imeout") && !shown.contains("gateway"), "{shown}");
+    let broken = RecentTrace { export: Some(Arc::new(vec![0x0a, 0x7f])), ..trace };
+    let note = document(&broken)["waterfall_note"].to_string();
+    assert!(note.contains("its spans could not be read"), "{note}");
 }
 
 /// Lines of `id parent start end`, ids and times as numbers, 0 for none; the waterfall's rows as

@@ -95,6 +95,20 @@ pub(crate) const POISON_RECORDS: Metric = Metric::counter(
     &["worker", "reason"],
     "Records that could not be read at all, by what is wrong with them.",
 );
+/// What redaction changed.
+pub(crate) const REDACTIONS: Metric = Metric::counter(
+    "tailsift_redactions_total",
+    &["worker", "action"],
+    "Attributes and texts of exports that a rule of redaction changed, by its action. A rule that \
+     finds nothing over days may be misspelt.",
+);
+/// What redaction could not read.
+pub(crate) const REDACTION_UNREADABLE: Metric = Metric::counter(
+    "tailsift_redaction_unreadable_total",
+    &["worker"],
+    "Parts of exports (attributes, events, links) that could not be read and so not be redacted: \
+     they were left out.",
+);
 /// Epochs that failed.
 pub(crate) const EPOCH_FAILURES: Metric = Metric::counter(
     "tailsift_epoch_failures_total",
@@ -203,6 +217,8 @@ pub(crate) const TABLE: &[Metric] = &[
         "Spans without a usable trace ID: 16 bytes of which one is not zero.",
     ),
     POISON_RECORDS,
+    REDACTIONS,
+    REDACTION_UNREADABLE,
     Metric::stats(
         "tailsift_empty_records_total",
         |stats| stats.empty_records,

@@ -156,6 +156,14 @@ fn publish_everything() {
     worker.poison_record(PoisonReason::from(&broken));
     worker.epoch_committed(Duration::from_millis(20));
     worker.epoch_discarded();
+    worker.redacted(&RedactionCounts {
+        deleted: 1701,
+        masked: 1702,
+        replaced: 1703,
+        hashed: 1704,
+        truncated: 1705,
+        unreadable: 1706,
+    });
     let (pending, refused, records_missing) = (1501, 1503, 1504);
     worker.publish_restoring(RestoreStanding { pending, refused, records_missing });
     let mut stage = RekeyMetrics::new(4);
@@ -217,6 +225,7 @@ fn every_number_is_shown() {
         .chain(1301..=1307)
         .chain(1401..=1406)
         .chain(1501..=1504)
+        .chain(1701..=1706)
     {
         assert!(values.contains(&value), "{value} is missing in\n{text}");
     }
@@ -232,6 +241,8 @@ fn labels_say_which() {
         r#"tailsift_verdicts_total{worker="3",verdict="keep",policy="a \"quoted\" one"} 1202"#,
         r#"tailsift_verdicts_total{worker="3",verdict="drop",policy="none"} 1009"#,
         r#"tailsift_poison_records_total{worker="3",reason="json_syntax"} 1"#,
+        r#"tailsift_redactions_total{worker="3",action="mask"} 1702"#,
+        r#"tailsift_redactions_total{worker="3",action="truncate"} 1705"#,
         r#"tailsift_epoch_failures_total{worker="3",kind="aborted"} 1402"#,
         r#"tailsift_epoch_failures_total{worker="3",kind="producer_replaced"} 1403"#,
         r#"tailsift_epoch_failures_total{worker="3",kind="discarded"} 1"#,

@@ -34,6 +34,8 @@ pub(crate) struct RekeyCore {
     pub(crate) flush: Duration,
     /// The most payload bytes of a record that is written.
     pub(crate) record_limit: usize,
+    /// Nothing of a span may leave but for its trace's partition: it is not redacted yet.
+    pub(crate) withholds: bool,
     pub(crate) metrics: RekeyMetrics,
     pub(crate) health: Arc<Health>,
     pub(crate) clocks: RekeyClocks,
@@ -194,7 +196,7 @@ impl RekeyCore {
     fn cut(&mut self, now: Instant) -> bool {
         self.clocks.cut = now;
         let Some(mut epoch) = self.rekeyer.poll_epoch() else { return false };
-        fit(&mut epoch, self.record_limit);
+        fit(&mut epoch, self.record_limit, self.withholds);
         self.sink.begin(epoch);
         true
     }
@@ -252,7 +254,7 @@ impl Intake for RekeyCore {
 
 /// Cuts what is larger than a record may be. The topic takes whatever the input's takes, so only
 /// what grew on its way into protobuf gets here.
-fn fit(epoch: &mut Epoch, limit: usize) {
+fn fit(epoch: &mut Epoch, limit: usize, withholds: bool) {
     let room = |moved: &Moved| limit.saturating_sub(moved.headers.len());
     if !epoch.moved.iter().any(|moved| moved.payload.len() > room(moved)) {
         return;
@@ -271,20 +273,26 @@ fn fit(epoch: &mut Epoch, limit: usize) {
                     let bytes = oversize.request.len();
                     let reason = format!("a span of {bytes} bytes fits no record of {limit} bytes");
                     error!("{reason}");
-                    letter(epoch, moved.time, reason, oversize.request);
+                    letter(epoch, moved.time, reason, oversize.request, withholds);
                 }
             }
             Err(failure) => {
                 let reason = format!("spans that fit no record cannot be cut: {failure}");
                 error!("{reason}");
-                letter(epoch, moved.time, reason, moved.payload);
+                letter(epoch, moved.time, reason, moved.payload, withholds);
             }
         }
     }
 }
 
 /// The spans may come from any record of the epoch: the letter goes with the first part.
-fn letter(epoch: &mut Epoch, time: Option<Millis>, reason: String, value: Vec<u8>) {
+fn letter(
+    epoch: &mut Epoch,
+    time: Option<Millis>,
+    reason: String,
+    value: Vec<u8>,
+    withholds: bool,
+) {
     if let Some(part) = epoch.parts.first_mut() {
         part.dead_letters.push(DeadLetter {
             kind: LetterKind::Spans,
@@ -292,7 +300,8 @@ fn letter(epoch: &mut Epoch, time: Option<Millis>, reason: String, value: Vec<u8
             time,
             reason,
             key: None,
-            value: Some(value),
+            withheld: withholds.then_some(value.len()),
+            value: (!withholds).then_some(value),
             headers: Box::default(),
         });
     }

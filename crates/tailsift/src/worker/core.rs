@@ -155,7 +155,8 @@ impl WorkerCore {
     /// Puts judged traces on show.
     pub(crate) fn show_judged(&mut self) {
         while let Some(judged) = self.shard.poll_judged() {
-            self.live.record(RecentTrace::new(judged, &self.policy_names));
+            let redactor = self.fit.redactor.as_ref();
+            self.live.record(RecentTrace::new(judged, &self.policy_names, redactor));
         }
     }
 
@@ -189,7 +190,8 @@ impl WorkerCore {
     fn cut(&mut self, now: Instant) -> bool {
         self.clocks.cut = now;
         let Some(mut epoch) = self.shard.poll_epoch() else { return false };
-        self.fit.fit(&mut epoch);
+        let redacted = self.fit.fit(&mut epoch);
+        self.metrics.redacted(&redacted);
         self.sink.begin(epoch);
         true
     }

@@ -1,26 +1,74 @@
-//! Makes an epoch's exports fit the record limit.
+//! Makes an epoch's exports fit to leave: redacted, and within the record limit.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use tailsift_otlp::split_to_size;
+use tailsift_otlp::{RedactionCounts, Redactor, split_to_size};
 use tailsift_sampler::{DeadLetter, Epoch, Export, LetterKind};
 use tracing::error;
 
-/// Cuts kept traces that are larger than a record may be into several records.
+/// Redacts kept traces, and cuts those that are larger than a record may be into several records.
 #[derive(Debug, Clone)]
 pub(crate) struct Fit {
     /// The most bytes of a record: key, value and headers, uncompressed.
     pub(crate) max_message_bytes: usize,
     /// Spans that fit in no record become dead letters; else they are only logged.
     pub(crate) keeps_dead_letters: bool,
+    /// What takes out what must not be seen.
+    pub(crate) redactor: Option<Arc<Redactor>>,
 }
 
 /// Room for the key and our own headers.
 const OVERHEAD: usize = 32 + 512;
 
 impl Fit {
-    /// After this no export is above the limit.
-    pub(crate) fn fit(&self, epoch: &mut Epoch) {
+    /// After this no export holds what a rule takes out, and none is above the limit. What was
+    /// redacted.
+    pub(crate) fn fit(&self, epoch: &mut Epoch) -> RedactionCounts {
+        let counts = match &self.redactor {
+            Some(redactor) => self.redact(redactor, epoch),
+            None => RedactionCounts::default(),
+        };
+        self.cut_large(epoch);
+        counts
+    }
+
+    fn redact(&self, redactor: &Redactor, epoch: &mut Epoch) -> RedactionCounts {
+        let mut counts = RedactionCounts::default();
+        for part in &mut epoch.parts {
+            let (partition, next_offset) = (part.partition, part.next_offset);
+            for mut export in std::mem::take(&mut part.exports) {
+                let redacted = redactor.rewrite(&export.payload).map(|redacted| {
+                    counts += redacted.counts;
+                    match redacted.request {
+                        Cow::Owned(request) => Some(request),
+                        Cow::Borrowed(_) => None,
+                    }
+                });
+                match redacted {
+                    Ok(changed) => {
+                        if let Some(request) = changed {
+                            export.payload = Arc::new(request);
+                        }
+                        part.exports.push(export);
+                    }
+                    Err(error) => {
+                        counts.unreadable += 1;
+                        let trace_id = export.trace_id;
+                        let reason = format!("trace {trace_id} cannot be redacted: {error}");
+                        error!(partition, "{reason}; it is not exported");
+                        let letter = self.letter(&export, next_offset, reason, None);
+                        let withheld = Some(export.payload.len());
+                        let letter = letter.map(|letter| DeadLetter { withheld, ..letter });
+                        part.dead_letters.extend(letter);
+                    }
+                }
+            }
+        }
+        counts
+    }
+
+    fn cut_large(&self, epoch: &mut Epoch) {
         for part in &mut epoch.parts {
             let is_large = |export: &Export| self.room(export) < export.payload.len();
             if !part.exports.iter().any(is_large) {
@@ -94,7 +142,11 @@ impl Fit {
             reason,
             key: Some(export.trace_id.hex().to_vec()),
             value,
+            withheld: None,
             headers: export.headers.clone(),
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -121,6 +121,22 @@ impl Format {
     }
 }
 
+impl Format {
+    /// Why a value cannot be converted, without the part of it that shows that.
+    fn without_content(self, kind: PoisonReason) -> String {
+        let format = match self {
+            Self::OtlpProto => "OTLP",
+            Self::OtlpJson => "OTLP/JSON",
+            Self::JaegerProto => "a Jaeger span",
+            Self::ZipkinJson(_) => "Zipkin JSON",
+        };
+        let kind = kind.name();
+        format!(
+            "not {format}: {kind}; what came is not shown, as there is a redaction: look at the record in its topic"
+        )
+    }
+}
+
 fn why<'e, E: Display>(error: &'e E) -> (PoisonReason, String)
 where
     PoisonReason: From<&'e E>,
@@ -135,6 +151,8 @@ pub(crate) struct RecordReader {
     target: Option<Target>,
     format: Format,
     keeps_dead_letters: bool,
+    /// Nothing of a value may leave but through redaction.
+    withholds: bool,
     headers: Vec<u8>,
     wall_now: Millis,
     /// Records with something wrong: the first ten are logged, then ever fewer.
@@ -148,6 +166,7 @@ impl RecordReader {
             target: None,
             format,
             keeps_dead_letters,
+            withholds: false,
             headers: Vec::new(),
             wall_now: wall_now(),
             faults: 0,
@@ -157,6 +176,13 @@ impl RecordReader {
     /// Has records shared out by target partition instead of by trace.
     pub(crate) fn with_target(mut self, target: Target) -> Self {
         self.target = Some(target);
+        self
+    }
+
+    /// What cannot be read cannot be redacted either: if `withholds`, dead letters and logs hold
+    /// nothing of it.
+    pub(crate) fn withholding(mut self, withholds: bool) -> Self {
+        self.withholds = withholds;
         self
     }
 
@@ -185,7 +211,11 @@ impl RecordReader {
             }
             Some(value) => match self.format.convert(value) {
                 Ok(protobuf) => self.scan(record, &at, &protobuf, intake),
-                Err((kind, reason)) => self.poison(record, &at, kind, reason, intake),
+                Err((kind, reason)) => {
+                    let reason =
+                        if self.withholds { self.format.without_content(kind) } else { reason };
+                    self.poison(record, &at, kind, reason, intake);
+                }
             },
         }
         self.headers = headers;
@@ -259,7 +289,8 @@ impl RecordReader {
             time: at.time,
             reason,
             key: record.key().map(<[u8]>::to_vec),
-            value: record.value().map(<[u8]>::to_vec),
+            value: record.value().filter(|_| !self.withholds).map(<[u8]>::to_vec),
+            withheld: record.value().filter(|_| self.withholds).map(<[u8]>::len),
             headers: at.headers.into(),
         })
     }

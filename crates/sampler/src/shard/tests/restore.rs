@@ -193,6 +193,7 @@ fn letters_of_replayed_records_are_not_written_again() {
         reason: String::new(),
         key: None,
         value: None,
+        withheld: None,
         headers: Box::default(),
     };
     let mut first = shard(limits());
