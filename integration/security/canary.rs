@@ -1,5 +1,7 @@
 //! A secret that is in use comes out nowhere: not in logs, errors, summaries or pages.
 
+use std::fs;
+
 use anyhow::ensure;
 use tailsift_fixture::{IntegrationTest, SecureKafka, Tailsift, eventually};
 
@@ -12,37 +14,59 @@ use crate::secure::{
 pub(crate) const TESTS: &[IntegrationTest] =
     &[("security::a_secret_comes_out_nowhere", a_secret_comes_out_nowhere)];
 
-const SECRET: &str = "${env:TAILSIFT_CANARY}";
-
 fn a_secret_comes_out_nowhere() -> anyhow::Result<()> {
     let broker = broker()?;
-    let rig = rig(&broker, Plan { partitions: 2, ..Plan::default() })?;
-    let right = Connection::plain(&broker, "canary", SECRET);
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("secret");
+    fs::write(&file, CANARY)?;
+    let by_file = format!("${{file:{}}}", file.display());
+    for secret in ["${env:TAILSIFT_CANARY}", &by_file] {
+        let rig = rig(&broker, Plan { partitions: 2, ..Plan::default() })?;
+        refused(&broker, &rig, secret)?;
+        let mut child = in_use(&broker, &rig, secret)?;
+        if secret == by_file {
+            // It is told that the new one is wrong, and what was in use goes on.
+            fs::write(&file, format!("{CANARY}-2"))?;
+            let told = |log: &str| log.contains("replaced secrets cannot be used");
+            child.wait_for_stderr("the wrong one is refused", PATIENCE, told)?;
+        }
+        child.sigterm()?;
+        child.wait(PATIENCE)?;
+        ensure!(child.stderr().contains("\"DEBUG\""), "it is not told to say all");
+        ensure_silent("run", &[child.stdout(), child.stderr()])?;
+    }
+    Ok(())
+}
+
+/// Commands that fail, one for each way to get a secret wrong, and some that do not.
+fn refused(broker: &SecureKafka, rig: &Rig, secret: &str) -> anyhow::Result<()> {
+    let right = Connection::plain(broker, "canary", secret);
     for (name, command, connection) in [
         ("check", "check", right.clone()),
         ("acls", "topics --acls", right.clone()),
-        ("wrong user", "run", Connection::plain(&broker, "nobody", SECRET)),
-        ("wrong user, topics", "topics", Connection::plain(&broker, "nobody", SECRET)),
+        ("wrong user", "run", Connection::plain(broker, "nobody", secret)),
+        ("wrong user, topics", "topics", Connection::plain(broker, "nobody", secret)),
         ("not granted", "run", right.clone()),
-        ("no such mechanism", "check", right.clone().with("sasl.mechanism", SECRET)),
-        ("no number", "check", right.clone().with("socket.timeout.ms", SECRET)),
+        ("no such mechanism", "check", right.clone().with("sasl.mechanism", secret)),
+        ("no number", "check", right.clone().with("socket.timeout.ms", secret)),
         ("no login", "run", right.clone().with("security.protocol", "ssl")),
-        ("key", "run", Connection::mutual_tls(&broker).with("ssl.key.password", SECRET)),
-        ("pem", "run", Connection::mutual_tls(&broker).with("ssl.key.pem", SECRET)),
+        ("key", "run", Connection::mutual_tls(broker).with("ssl.key.password", secret)),
+        ("pem", "run", Connection::mutual_tls(broker).with("ssl.key.pem", secret)),
     ] {
-        let mut child = start(&rig, &connection, command, &[])?;
+        let mut child = start(rig, &connection, command, &[])?;
         child.wait(2 * PATIENCE)?;
         ensure_silent(name, &[child.stdout(), child.stderr()])?;
     }
-    in_use(&broker, &rig, &right)
+    Ok(())
 }
 
-/// A run that logs in with the secret, and all that it serves.
-fn in_use(broker: &SecureKafka, rig: &Rig, right: &Connection) -> anyhow::Result<()> {
+/// A run that has logged in with the secret, and all that it serves.
+fn in_use(broker: &SecureKafka, rig: &Rig, secret: &str) -> anyhow::Result<Tailsift> {
     grant(broker, &printed_grants(rig, &[])?, &["User:canary"])?;
     produce_failures(rig, 1, 3)?;
-    let listen = ["--set", "http={listen: \"127.0.0.1:0\"}"];
-    let mut child = start(rig, right, "run", &listen)?;
+    let more = ["http={listen: \"127.0.0.1:0\"}", "kafka.reload_interval=500ms"];
+    let more = more.map(|setting| ["--set", setting]).concat();
+    let mut child = start(rig, &Connection::plain(broker, "canary", secret), "run", &more)?;
     let surface = Surface::of(&mut child)?;
     eventually("it works", PATIENCE, || Ok((exported_spans(rig)? == 3).then_some(())))?;
     for page in ["/metrics", "/healthz", "/readyz", "/api/v1/traces"] {
@@ -50,10 +74,7 @@ fn in_use(broker: &SecureKafka, rig: &Rig, right: &Connection) -> anyhow::Result
         ensure!(!body.is_empty(), "{page}: {status}");
         ensure_silent(page, &[body])?;
     }
-    child.sigterm()?;
-    child.wait(PATIENCE)?;
-    ensure!(child.stderr().contains("\"DEBUG\""), "it is not told to say all");
-    ensure_silent("run", &[child.stdout(), child.stderr()])
+    Ok(child)
 }
 
 fn ensure_silent(name: &str, texts: &[String]) -> anyhow::Result<()> {

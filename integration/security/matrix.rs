@@ -57,6 +57,9 @@ fn matrix_of_mechanisms_and_faults() -> anyhow::Result<()> {
             cell(fault.name, fails(&rig, fault));
         }
     }
+    let (rows, amiss) = crate::grants::rows()?;
+    wrong.extend(amiss);
+    lines.extend(rows);
     let table = lines.join("\n");
     // Nothing is left to do about a closed standard output.
     let _ = writeln!(std::io::stdout(), "\n\n{:<14}{:<20}outcome\n{table}\n", "mechanism", "with");
@@ -97,7 +100,7 @@ fn fault(name: &'static str, connection: Connection, says: &[&str]) -> Fault {
 fn usual(broker: &SecureKafka, closed: &str, right: &Connection) -> [Fault; 3] {
     let other = broker.file("other-ca.pem").to_string_lossy().into_owned();
     let nobody = format!("signed by nobody that ssl.ca.location {other} trusts");
-    let denied = format!("input.topic: Read on topic {closed:?} is not granted");
+    let denied = format!("input.topic: Read on topic {closed:?} is not granted to ");
     let mut missing = fault("missing grant", right.clone(), &[&denied, "topics --acls"]);
     missing.more = vec!["--set".to_owned(), format!("input.topic={closed}")];
     [

@@ -11,11 +11,21 @@ use crate::rig::{PATIENCE, Plan, Record, Rig, tailsift};
 
 /// Users of PLAIN, and of SCRAM-SHA-512.
 const PLAIN_USERS: &[(&str, &str)] = &[("plain", PLAIN_PASSWORD), ("canary", CANARY)];
-const SCRAM_USERS: &[(&str, &str)] = &[("scram", SCRAM_PASSWORD)];
+const SCRAM_USERS: &[(&str, &str)] = &[("scram", SCRAM_PASSWORD), ("rotated", OLD_PASSWORD)];
 pub(crate) const PLAIN_PASSWORD: &str = "plain-password-4711";
 pub(crate) const SCRAM_PASSWORD: &str = "scram-password-4711";
+/// Of `rotated`, until a test changes it.
+pub(crate) const OLD_PASSWORD: &str = "old-password-4711";
 /// What must not come out anywhere.
 pub(crate) const CANARY: &str = "canary-0bserve-me-n0t";
+
+/// Users of PLAIN that lack a single grant each, at most so many.
+const SINGLES: usize = 40;
+
+/// The name of one of them.
+pub(crate) fn single(number: usize) -> String {
+    format!("single-{number}")
+}
 
 static BROKER: Mutex<Option<Arc<SecureKafka>>> = Mutex::new(None);
 
@@ -25,7 +35,10 @@ pub(crate) fn broker() -> anyhow::Result<Arc<SecureKafka>> {
     if let Some(broker) = &*shared {
         return Ok(Arc::clone(broker));
     }
-    let broker = Arc::new(SecureKafka::start("secure", PLAIN_USERS, SCRAM_USERS)?);
+    let names: Vec<String> = (0..SINGLES).map(single).collect();
+    let singles = names.iter().map(|name| (name.as_str(), PLAIN_PASSWORD));
+    let plain: Vec<_> = PLAIN_USERS.iter().copied().chain(singles).collect();
+    let broker = Arc::new(SecureKafka::start("secure", &plain, SCRAM_USERS)?);
     *shared = Some(Arc::clone(&broker));
     Ok(broker)
 }
@@ -94,13 +107,17 @@ impl Connection {
         Self { address: broker.address(listener), ..self }
     }
 
-    /// As arguments that override a rig's configuration.
-    pub(crate) fn arguments(&self) -> Vec<String> {
+    /// As settings that override a rig's configuration.
+    pub(crate) fn settings(&self) -> [String; 2] {
         let pairs = self.properties.iter().map(|(key, value)| format!("{key}: \"{value}\""));
         let properties = pairs.collect::<Vec<_>>().join(", ");
-        let set = |text: String| ["--set".to_owned(), text];
-        let address = set(format!("kafka.bootstrap_servers={}", self.address));
-        [address, set(format!("kafka.properties={{{properties}}}"))].concat()
+        let address = format!("kafka.bootstrap_servers={}", self.address);
+        [address, format!("kafka.properties={{{properties}}}")]
+    }
+
+    /// The same as arguments.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        self.settings().into_iter().flat_map(|setting| ["--set".to_owned(), setting]).collect()
     }
 
     /// Starts a command on a rig's configuration over this connection.
@@ -125,6 +142,8 @@ pub(crate) struct Grant {
     /// Arguments of the tool: `--topic` and a name, perhaps more.
     pub(crate) resource: Vec<String>,
     pub(crate) operation: String,
+    /// It goes on without.
+    pub(crate) is_optional: bool,
 }
 
 /// What the configuration needs by its own words.
@@ -135,7 +154,11 @@ pub(crate) fn printed_grants(rig: &Rig, more: &[&str]) -> anyhow::Result<Vec<Gra
     ensure!(status.success(), "{status}: {}", child.stderr());
     let mut grants = Vec::new();
     let text = child.stdout();
+    let mut is_optional = false;
     for line in text.lines() {
+        if let Some(purpose) = line.strip_prefix("# ") {
+            is_optional = purpose.starts_with("optional");
+        }
         let Some(command) = line.strip_prefix("kafka-acls.sh --bootstrap-server ") else {
             continue;
         };
@@ -147,6 +170,7 @@ pub(crate) fn printed_grants(rig: &Rig, more: &[&str]) -> anyhow::Result<Vec<Gra
         grants.push(Grant {
             resource: resource.split(' ').map(str::to_owned).collect(),
             operation: operation.to_owned(),
+            is_optional,
         });
     }
     ensure!(!grants.is_empty(), "nothing is printed: {text}");
@@ -159,13 +183,31 @@ pub(crate) fn grant(
     grants: &[Grant],
     principals: &[&str],
 ) -> anyhow::Result<()> {
+    alter(broker, &["--add"], grants, principals)
+}
+
+/// Takes them back.
+pub(crate) fn revoke(
+    broker: &SecureKafka,
+    grants: &[Grant],
+    principals: &[&str],
+) -> anyhow::Result<()> {
+    alter(broker, &["--remove", "--force"], grants, principals)
+}
+
+fn alter(
+    broker: &SecureKafka,
+    how: &[&str],
+    grants: &[Grant],
+    principals: &[&str],
+) -> anyhow::Result<()> {
     let mut done: Vec<&[String]> = Vec::new();
     for Grant { resource, .. } in grants {
         if done.contains(&resource.as_slice()) {
             continue;
         }
         done.push(resource);
-        let mut arguments = vec!["--add"];
+        let mut arguments = how.to_vec();
         for principal in principals {
             arguments.extend(["--allow-principal", principal]);
         }

@@ -37,6 +37,8 @@ pub(crate) fn config(root: &Node, check: &mut Check) -> Option<Config> {
     let redaction = redaction::rules(root, &view, check);
     let config = Config {
         kafka: kafka(&view.section("kafka")?)?,
+        reload_interval: Some(view.section("kafka")?.duration("reload_interval")?)
+            .filter(|interval| !interval.is_zero()),
         group: group?,
         instance: view.name("instance").map(|name| Some(name).filter(|name| !name.is_empty()))?,
         workers: usize::try_from(view.integer("workers")?).ok()?,

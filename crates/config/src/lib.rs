@@ -45,7 +45,7 @@ pub use collector::{
     Import, Matter, Note, SamplingStrategy, import_collector, import_collector_file,
 };
 pub use error::{ConfigError, Origin, Report};
-pub use load::{load, load_file};
+pub use load::{ConfigFile, load};
 pub use reference::{reference, reference_yaml};
 pub use schema::json_schema;
 pub use settings::{

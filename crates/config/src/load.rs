@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{ConfigError, Origin, finish};
 use crate::fill::{FILLED_BYTES_MAX, Sources};
@@ -60,21 +60,45 @@ pub(crate) fn settle(root: &Node, errors: Vec<ConfigError>) -> Result<Config, Ve
     }
 }
 
-/// Reads a configuration file, as [`load`] does, with the process's environment; relative paths in
-/// `${file:path}` start at the file's own directory.
-///
-/// # Errors
-/// As [`load`]; or that the file cannot be read, is no UTF-8, or is larger than 1 MiB.
-pub fn load_file(path: &Path, overrides: &[String]) -> Result<Config, Vec<ConfigError>> {
-    let text = read_bounded(path, TEXT_BYTES_MAX).map_err(|error| {
-        let message = format!("{} cannot be read: {error}", path.display());
-        vec![ConfigError::new(Origin::Nowhere, "", message)]
-    })?;
-    let directory = path.parent().unwrap_or(Path::new(""));
-    let environment = |name: &str| std::env::var(name).ok();
-    load(&text, overrides, &environment, &|path| {
-        read_bounded(&directory.join(path), FILLED_BYTES_MAX)
-    })
+/// A configuration file as it was when it was read. What it takes from other files may change.
+#[derive(Clone)]
+pub struct ConfigFile {
+    text: String,
+    directory: PathBuf,
+    overrides: Vec<String>,
+}
+
+impl ConfigFile {
+    /// Reads a file, over which `overrides` go.
+    ///
+    /// # Errors
+    /// If it cannot be read, is no UTF-8, or is larger than 1 MiB.
+    pub fn read(path: &Path, overrides: &[String]) -> Result<Self, Vec<ConfigError>> {
+        let text = read_bounded(path, TEXT_BYTES_MAX).map_err(|error| {
+            let message = format!("{} cannot be read: {error}", path.display());
+            vec![ConfigError::new(Origin::Nowhere, "", message)]
+        })?;
+        let directory = path.parent().unwrap_or(Path::new("")).to_owned();
+        Ok(Self { text, directory, overrides: overrides.to_vec() })
+    }
+
+    /// What it means, as [`load`] does, with the process's environment, and other files as they
+    /// are now; relative paths in `${file:path}` start at the file's own directory.
+    ///
+    /// # Errors
+    /// As [`load`].
+    pub fn load(&self) -> Result<Config, Vec<ConfigError>> {
+        let environment = |name: &str| std::env::var(name).ok();
+        load(&self.text, &self.overrides, &environment, &|path| {
+            read_bounded(&self.directory.join(path), FILLED_BYTES_MAX)
+        })
+    }
+
+    /// True if it may take something from other files (`${file:path}`).
+    pub fn has_file_references(&self) -> bool {
+        let texts = self.overrides.iter().map(String::as_str);
+        texts.chain([self.text.as_str()]).any(|text| text.contains("${file:"))
+    }
 }
 
 pub(crate) fn read_bounded(path: &Path, bytes_max: usize) -> io::Result<String> {

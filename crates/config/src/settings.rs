@@ -18,6 +18,8 @@ use crate::fingerprint;
 pub struct Config {
     /// How to reach Kafka.
     pub kafka: Kafka,
+    /// How often files with certificates and passwords are looked at; `None` = at the start only.
+    pub reload_interval: Option<Duration>,
     /// The consumer group, 1 to 200 characters that topics may have.
     pub group: String,
     /// The name for static membership and stable transactional ids, 1 to 200 characters that topics

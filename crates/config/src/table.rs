@@ -227,27 +227,41 @@ pub(crate) static ROOT: Section = Section {
     ],
 };
 
+const BOOTSTRAP_SERVERS: Key = key(
+    "bootstrap_servers",
+    Type::Text,
+    Required("\"localhost:9092\""),
+    "Brokers to ask first: host:port, separated by commas",
+);
+const PROPERTIES: Key = key(
+    "properties",
+    Type::Properties,
+    Default("{}"),
+    "Any librdkafka property: security, rack, tuning. Take secrets from ${env:NAME} or ${file:path}; they are never shown",
+);
+const ELSEWHERE: &[Refused] = &[
+    refused("brokers", "unknown key, did you mean bootstrap_servers?"),
+    refused("topic", "unknown key, did you mean input.topic or output.topic?"),
+    refused("group_id", "unknown key, did you mean group?"),
+];
+
 static KAFKA: Section = Section {
     keys: &[
+        BOOTSTRAP_SERVERS,
+        PROPERTIES,
         key(
-            "bootstrap_servers",
-            Type::Text,
-            Required("\"localhost:9092\""),
-            "Brokers to ask first: host:port, separated by commas",
-        ),
-        key(
-            "properties",
-            Type::Properties,
-            Default("{}"),
-            "Any librdkafka property: security, rack, tuning. Take secrets from ${env:NAME} or ${file:path}; they are never shown",
+            "reload_interval",
+            Type::Duration { min: ms(0), max: ms(3_600_000) },
+            Default("10s"),
+            "How often ${file:path} and the files of ssl.*.location are looked at, here and in output.kafka: what was replaced is taken up while `run` and `rekey` work, once a broker accepts it; 0s turns it off",
         ),
     ],
-    refused: &[
-        refused("brokers", "unknown key, did you mean bootstrap_servers?"),
-        refused("topic", "unknown key, did you mean input.topic or output.topic?"),
-        refused("group_id", "unknown key, did you mean group?"),
-    ],
+    refused: ELSEWHERE,
 };
+
+/// Of the output's cluster; files are looked at together with those of the input's.
+static OUTPUT_KAFKA: Section =
+    Section { keys: &[BOOTSTRAP_SERVERS, PROPERTIES], refused: ELSEWHERE };
 
 static DECISIONS: Section = Section {
     keys: &[

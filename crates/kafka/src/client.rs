@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use rdkafka::client::ClientContext;
+use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -12,6 +12,7 @@ use rdkafka::statistics::Statistics;
 use tracing::{Level, debug, enabled, info, warn};
 
 use crate::error::{ClientError, describe};
+use crate::ffi;
 
 mod security;
 #[cfg(test)]
@@ -41,6 +42,20 @@ impl ClientSettings {
     /// Settings without properties.
     pub fn new(bootstrap_servers: impl Into<String>) -> Self {
         Self { bootstrap_servers: bootstrap_servers.into(), properties: BTreeMap::new() }
+    }
+
+    /// As whom an authorizer sees us, as far as that is known here.
+    pub fn principal(&self) -> String {
+        let property = |key: &str| self.properties.get(key).map(String::as_str);
+        let protocol = property("security.protocol").unwrap_or("plaintext").to_ascii_lowercase();
+        let ours = ["ssl.certificate.location", "ssl.keystore.location", "ssl.certificate.pem"];
+        if protocol.starts_with("sasl") {
+            format!("User:{}", property("sasl.username").unwrap_or_default())
+        } else if protocol == "ssl" && ours.iter().any(|key| property(key).is_some()) {
+            "the subject of our certificate".to_owned()
+        } else {
+            "User:ANONYMOUS".to_owned()
+        }
     }
 
     /// The configuration of any client of this cluster.
@@ -84,6 +99,19 @@ impl ClientSettings {
         })
     }
 
+    /// Has a client that runs log in as these settings say, the next time that it has to; nothing
+    /// if nobody logs in.
+    pub(crate) fn log_in<C: ClientContext>(&self, client: &Client<C>) -> Result<(), ClientError> {
+        let property = |key| self.properties.get(key);
+        let (Some(user), Some(password)) = (property(LOGIN[0]), property(LOGIN[1])) else {
+            return Ok(());
+        };
+        ffi::set_login(client, user, password).map_err(|reason| ClientError {
+            bootstrap_servers: self.bootstrap_servers.clone(),
+            reason,
+        })
+    }
+
     /// Adds the files that a reason is about, of which librdkafka names the property alone.
     fn with_files(&self, mut reason: String) -> String {
         let about = |key: &str| key.ends_with(".location") && reason.contains(key);
@@ -97,6 +125,14 @@ impl ClientSettings {
         }
         reason
     }
+}
+
+/// User and password.
+const LOGIN: [&str; 2] = ["sasl.username", "sasl.password"];
+
+/// True of properties that clients take up while they run: user and password.
+pub fn is_login(key: &str) -> bool {
+    LOGIN.contains(&key)
 }
 
 impl fmt::Debug for ClientSettings {
@@ -259,6 +295,12 @@ impl ClientContext for LogBridge {
     fn stats(&self, _: Statistics) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
+        // Clients that only read have to name a group, which they never join: it needs no grant.
+        // Who asks for a group's offsets gets the error as the answer.
+        if matches!(error, KafkaError::Global(RDKafkaErrorCode::GroupAuthorizationFailed)) {
+            debug!(target: "librdkafka", "{reason}");
+            return;
+        }
         log_error(&error, reason);
     }
 }

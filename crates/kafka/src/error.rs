@@ -123,12 +123,14 @@ pub enum SourceError {
     #[error(transparent)]
     Client(ClientError),
     /// The broker or the client refused.
-    #[error("topic {topic}, group {group}: {what} failed: {reason}; {remedy}")]
+    #[error("topic {topic}, group {group}, as {principal}: {what} failed: {reason}; {remedy}")]
     Refused {
         /// The input topic.
         topic: String,
         /// The consumer group.
         group: String,
+        /// Who we are to the brokers.
+        principal: Box<str>,
         /// What was tried.
         what: &'static str,
         /// The broker's or the client's reason.
@@ -144,11 +146,23 @@ pub enum SinkError {
     /// No producer.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// The transactional id is not granted.
+    #[error(
+        "transactional id {transactional_id}: Write is not granted to {principal}; grant it: \
+         `tailsift topics --acls -c FILE` prints what is needed (the broker says: {reason})"
+    )]
+    Denied {
+        /// The producer's identity.
+        transactional_id: String,
+        /// Who needs it.
+        principal: String,
+        /// The broker's reason.
+        reason: String,
+    },
     /// Transactions could not be initialised.
     #[error(
         "transactional id {transactional_id}: transactions could not be initialised within \
-         {waited:?}: {reason}; check that the brokers answer and that Write and Describe are \
-         granted on the transactional id"
+         {waited:?}: {reason}; check that the brokers answer"
     )]
     Initialise {
         /// The producer's identity.

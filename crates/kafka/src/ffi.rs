@@ -1,7 +1,7 @@
 //! What the safe wrapper does not reach. The only module with `unsafe`.
 #![expect(unsafe_code, reason = "calls into librdkafka that rdkafka does not wrap safely")]
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::time::{Duration, Instant};
@@ -104,6 +104,134 @@ pub(crate) fn group_member<C: ClientContext>(client: &Client<C>) -> Option<(Vec<
         let generation = rdsys::rd_kafka_consumer_group_metadata_generation_id(metadata);
         rdsys::rd_kafka_consumer_group_metadata_destroy(metadata);
         Some((member, generation))
+    }
+}
+
+/// Has a client log in as this user the next time that it connects or a broker asks it to: standing
+/// connections go on. The reason if it refuses.
+pub(crate) fn set_login<C: ClientContext>(
+    client: &Client<C>,
+    user: &str,
+    password: &str,
+) -> Result<(), String> {
+    let text = |text| CString::new(text).map_err(|_| "a zero byte in user or password".to_owned());
+    let (user, password) = (text(user)?, text(password)?);
+    // SAFETY: the handle is alive for the borrow of the client, the texts are NUL-terminated and
+    // copied; the call may come from any thread. An error that is returned is ours, and destroyed
+    // once, after its text (owned by it) was copied.
+    unsafe {
+        let error = rdsys::rd_kafka_sasl_set_credentials(
+            client.native_ptr(),
+            user.as_ptr(),
+            password.as_ptr(),
+        );
+        if error.is_null() {
+            return Ok(());
+        }
+        let reason = CStr::from_ptr(rdsys::rd_kafka_error_string(error));
+        let reason = reason.to_string_lossy().into_owned();
+        rdsys::rd_kafka_error_destroy(error);
+        Err(reason)
+    }
+}
+
+/// What an authorizer allows us on a topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Allowed {
+    /// Operations, by their numbers in the protocol (`AclOperation`).
+    Operations(Vec<u32>),
+    /// The broker does not tell.
+    Untold,
+    /// The broker tells nothing of the topic.
+    Refused(RDKafkaErrorCode),
+}
+
+/// Asks what is allowed on topics: the wrapper has no such question. By topic, those that were
+/// answered; or why there is no answer.
+pub(crate) fn allowed_operations<C: ClientContext>(
+    client: &Client<C>,
+    topics: &[CString],
+    patience: Duration,
+) -> Result<Vec<(String, Allowed)>, String> {
+    let patience_ms = c_int::try_from(patience.as_millis()).unwrap_or(c_int::MAX);
+    let mut names: Vec<*const c_char> = topics.iter().map(|topic| topic.as_ptr()).collect();
+    let mut message: [c_char; 256] = [0; 256];
+    // SAFETY: the handle is alive for the borrow of the client. Queue, options and collection are
+    // made here and destroyed once, after the call that copies what it needs of them; the names
+    // outlive it. The event, if there is one, is ours: all that is read of it is copied before it
+    // is destroyed.
+    unsafe {
+        let native = client.native_ptr();
+        let queue = rdsys::rd_kafka_queue_new(native);
+        let collection =
+            rdsys::rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), names.len());
+        let options = rdsys::rd_kafka_AdminOptions_new(
+            native,
+            rdsys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
+        );
+        rdsys::rd_kafka_AdminOptions_set_request_timeout(
+            options,
+            patience_ms,
+            message.as_mut_ptr(),
+            message.len(),
+        );
+        let refusal = rdsys::rd_kafka_AdminOptions_set_include_authorized_operations(options, 1);
+        if !refusal.is_null() {
+            rdsys::rd_kafka_error_destroy(refusal);
+        }
+        rdsys::rd_kafka_DescribeTopics(native, collection, options, queue);
+        let event = rdsys::rd_kafka_queue_poll(queue, patience_ms.saturating_add(1000));
+        let answer = if event.is_null() {
+            Err("no answer".to_owned())
+        } else {
+            let answer = read_allowed(event);
+            rdsys::rd_kafka_event_destroy(event);
+            answer
+        };
+        rdsys::rd_kafka_AdminOptions_destroy(options);
+        rdsys::rd_kafka_TopicCollection_destroy(collection);
+        rdsys::rd_kafka_queue_destroy(queue);
+        answer
+    }
+}
+
+/// # Safety
+/// The event must be alive.
+unsafe fn read_allowed(
+    event: *mut rdsys::rd_kafka_event_t,
+) -> Result<Vec<(String, Allowed)>, String> {
+    // SAFETY: everything that is read belongs to the event, which is alive; arrays are as long as
+    // their counts say, and names are NUL-terminated.
+    unsafe {
+        let result = rdsys::rd_kafka_event_DescribeTopics_result(event);
+        if rdsys::rd_kafka_event_error(event)
+            != rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
+            || result.is_null()
+        {
+            let reason = rdsys::rd_kafka_event_error_string(event);
+            return Err(CStr::from_ptr(reason).to_string_lossy().into_owned());
+        }
+        let mut count = 0;
+        let topics = rdsys::rd_kafka_DescribeTopics_result_topics(result, &mut count);
+        let mut answer = Vec::with_capacity(count);
+        for place in 0..count {
+            let topic = *topics.add(place);
+            let name = CStr::from_ptr(rdsys::rd_kafka_TopicDescription_name(topic));
+            let code = rdsys::rd_kafka_error_code(rdsys::rd_kafka_TopicDescription_error(topic));
+            let mut operations = 0;
+            let list =
+                rdsys::rd_kafka_TopicDescription_authorized_operations(topic, &mut operations);
+            let allowed = if code != rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
+                Allowed::Refused(code.into())
+            } else if list.is_null() {
+                Allowed::Untold
+            } else {
+                // As numbers: the enum may not know them all.
+                Allowed::Operations(slice::from_raw_parts(list.cast::<u32>(), operations).to_vec())
+            };
+            answer.push((name.to_string_lossy().into_owned(), allowed));
+        }
+        Ok(answer)
     }
 }
 

@@ -27,7 +27,7 @@ pub use audit::{
     AuditError, AuditFinding, AuditReport, AuditRow, AuditTarget, Auditor, Committed, Evidence,
     Invariant, LoggedBatch, PartitionEvidence, VerdictCount, audit,
 };
-pub use client::{ClientSettings, PropertyError, validate_properties};
+pub use client::{ClientSettings, PropertyError, is_login, validate_properties};
 pub use dead_letters::{
     DeadLetters, Letter, LetterRef, Origin, RedriveError, RedriveSettings, Redriven, Redriver,
     Refusal, Sent, StoredLetter,
@@ -53,5 +53,7 @@ pub use source::{
 };
 pub use text::{Elapsed, Table};
 pub use topic_set::Topics;
-pub use topics::{Admin, CommittedOffset, Ensured, Finding, TopicDescription, TopicPlan};
+pub use topics::{
+    Admin, CommittedOffset, Ensured, Finding, Operation, TopicDescription, TopicPlan,
+};
 pub use writer::{Outgoing, Writer, WriterReport};

@@ -109,6 +109,17 @@ impl Restorer {
         })
     }
 
+    /// Asks and reads with these settings from now on; what is being read is begun again.
+    ///
+    /// # Errors
+    /// If librdkafka refuses the settings.
+    pub fn connect_anew(&mut self, client: &ClientSettings) -> Result<(), TopicError> {
+        self.admin = Admin::new(client)?.with_patience(PATIENCE);
+        self.settings.client = client.clone();
+        self.give_up_pass();
+        Ok(())
+    }
+
     /// A partition was assigned. `incarnation` is drawn at random, in case it has no past.
     pub fn begin(&mut self, assigned: Assigned, incarnation: u64) {
         self.assigned.push((assigned, incarnation));

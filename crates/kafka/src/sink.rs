@@ -75,6 +75,14 @@ pub struct SinkSettings {
     pub writer: u64,
 }
 
+impl SinkSettings {
+    /// As whom the topic is written, or offsets are committed.
+    fn principal(&self, topic: Option<&str>) -> String {
+        let exports = topic.is_some_and(|topic| topic == self.export_topic);
+        self.export_client.as_ref().filter(|_| exports).unwrap_or(&self.client).principal()
+    }
+}
+
 /// What became of an epoch that was [begun](Sink::begin).
 #[derive(Debug)]
 pub enum SinkEvent {
@@ -147,6 +155,24 @@ impl Sink {
         if self.producers.is_none() {
             self.producers = Some(Producers::open(&self.settings)?);
         }
+        Ok(())
+    }
+
+    /// Logs in as these settings say, the next time that a broker asks; also with producers that
+    /// are made later.
+    ///
+    /// # Errors
+    /// If a client refuses.
+    pub fn log_in(
+        &mut self,
+        client: &ClientSettings,
+        export_client: Option<&ClientSettings>,
+    ) -> Result<(), SinkError> {
+        if let Some(producers) = &self.producers {
+            producers.log_in(client, export_client)?;
+        }
+        self.settings.client = client.clone();
+        self.settings.export_client = export_client.cloned();
         Ok(())
     }
 

@@ -213,6 +213,16 @@ impl Source {
         }
     }
 
+    /// Logs in as these settings say, the next time that a broker asks.
+    ///
+    /// # Errors
+    /// If the client refuses.
+    pub fn log_in(&mut self, client: &ClientSettings) -> Result<(), SourceError> {
+        client.log_in(self.consumer.client())?;
+        self.settings.client = client.clone();
+        Ok(())
+    }
+
     /// The right to commit for the group.
     pub fn membership(&self) -> Membership<'_> {
         Membership { consumer: &self.consumer }
@@ -384,6 +394,7 @@ impl SourceSettings {
         SourceError::Refused {
             topic: self.subscribed(),
             group: self.group.clone(),
+            principal: self.client.principal().into(),
             what,
             reason: describe(error),
             remedy: remedy(error),

@@ -18,11 +18,13 @@ use crate::offsets::{
     existing_partitions, list_offsets, partition_count, retrying,
 };
 
+mod allowed;
 mod plan;
 mod remove;
 #[cfg(test)]
 mod tests;
 
+pub use allowed::Operation;
 pub use plan::{Finding, TopicDescription, TopicPlan};
 
 /// What [`Admin::ensure`] did.

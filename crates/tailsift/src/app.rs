@@ -1,5 +1,6 @@
 //! The processor, put together: configuration → workers, their watchers, and the way to stop them.
 
+mod again;
 pub(crate) mod board;
 mod build;
 pub(crate) mod grants;
@@ -15,7 +16,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use tailsift_config::Config;
+use tailsift_config::{Config, ConfigFile};
 use tailsift_kafka::check_access;
 use tailsift_sampler::{Gauges, Stats};
 use tokio::runtime::Runtime;
@@ -26,10 +27,16 @@ use crate::admin::{self, Health, Surface};
 use crate::live::LiveView;
 use crate::logging::worker_span;
 use crate::metrics;
+use crate::secrets::{Secrets, Watch};
 use crate::shutdown::{Stop, on_signals};
 use crate::worker::wall_now;
+pub(crate) use again::Works;
+use again::keep_working;
 use board::Board;
-pub(crate) use build::{client_settings, format_of, partitioner, window_format};
+pub(crate) use build::{
+    client_settings, cluster_settings, export_client_settings, format_of, partitioner,
+    window_format,
+};
 
 /// How long brokers are asked to let us in before questions with more patience are.
 const KNOCK: Duration = Duration::from_secs(10);
@@ -94,7 +101,7 @@ pub(crate) struct Snapshot {
 }
 
 /// `tailsift run`: until a signal, a failure, or idleness.
-pub(crate) fn run(config: &Config, wishes: Wishes) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(config: &Config, file: ConfigFile, wishes: Wishes) -> anyhow::Result<ExitCode> {
     let (workers, rekeys) = wishes.role.workers(config);
     info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -118,8 +125,11 @@ pub(crate) fn run(config: &Config, wishes: Wishes) -> anyhow::Result<ExitCode> {
     let health = Arc::new(Health::new(workers + rekeys));
     let live = Arc::new(live_view(config));
     let surface = Http::start(&runtime, config, &health, &live)?;
+    let secrets = Arc::new(Secrets::new(config.clone()));
+    let watch = Watch::new(file, Arc::clone(&secrets));
     knock(config)?;
-    let mut running = App::start_with(config, stop, &health, &live, wishes)?;
+    watch.start(Arc::clone(&stop))?;
+    let mut running = App::start_with(&secrets, stop, &health, &live, wishes)?;
     running.wait()?;
     let snapshot = running.snapshot();
     surface.end(runtime);
@@ -137,22 +147,25 @@ impl App {
         let health = Arc::new(Health::new(build::worker_count(config)));
         let live = Arc::new(live_view(config));
         let wishes = Wishes { topics_are_made: true, ..Wishes::default() };
-        Self::start_with(config, Arc::default(), &health, &live, wishes)
+        let secrets = Arc::new(Secrets::new(config.clone()));
+        Self::start_with(&secrets, Arc::default(), &health, &live, wishes)
     }
 
     fn start_with(
-        config: &Config,
+        secrets: &Arc<Secrets>,
         stop: Arc<Stop>,
         health: &Arc<Health>,
         live: &Arc<LiveView>,
         wishes: Wishes,
     ) -> anyhow::Result<Running> {
+        let config = &*secrets.config();
         let (workers, rekeys) = wishes.role.workers(config);
         let repartitioned = config.repartition.as_ref();
         let repartitioned =
             repartitioned.map(|topic| topics::prepare_stage(config, topic)).transpose()?;
         let stage = repartitioned.filter(|_| rekeys > 0).and_then(|target| {
-            stage::Stage::new(config, target, Arc::clone(&stop), Arc::clone(health))
+            let (secrets, stop) = (Arc::clone(secrets), Arc::clone(&stop));
+            stage::Stage::new(secrets, target, stop, Arc::clone(health)).map(Arc::new)
         });
         let upstream = config.repartition.as_ref().map(|_| {
             let stage = stage.as_ref();
@@ -163,25 +176,28 @@ impl App {
         });
         let upstream = upstream.transpose()?;
         let board = Arc::new(Board::new(workers));
-        let parts = build::Parts::new(
-            config,
+        let parts = Arc::new(build::Parts::new(
+            Arc::clone(secrets),
             wishes.accept_lost_decisions,
             Arc::clone(&stop),
             Arc::clone(&board),
             Arc::clone(health),
             Arc::clone(live),
-        );
+        ));
         let partitions = match wishes.role {
             Role::Rekey => 0,
             Role::Both | Role::Processor => topics::prepare(config, wishes.topics_are_made)?,
         };
+        if !wishes.topics_are_made {
+            grants::warn_of_missing(config, wishes.role);
+        }
         let start = |number| {
-            let worker = parts.worker(number, partitions)?;
-            spawn(move || worker.run(), number, health, &stop)
+            let parts = Arc::clone(&parts);
+            spawn(move |number| parts.worker(number, partitions), number, health, &stop)
         };
         let start_stage = |number| {
-            let worker = stage.as_ref().expect("there are re-key workers").worker(number)?;
-            spawn(move || worker.run(), number, health, &stop)
+            let stage = Arc::clone(stage.as_ref().expect("there are re-key workers"));
+            spawn(move |number| stage.worker(number), number, health, &stop)
         };
         let all = (0..workers).map(start).chain((workers..workers + rekeys).map(start_stage));
         let workers: anyhow::Result<Vec<_>> = all.collect();
@@ -191,11 +207,11 @@ impl App {
         let processes = wishes.role != Role::Rekey;
         let may_shorten = processes && !wishes.topics_are_made && config.has_log_of_its_own();
         let retention = may_shorten.then(|| retention::Retention::new(config));
-        let stopped = Arc::clone(&stop);
+        let (secrets, stopped) = (Arc::clone(secrets), Arc::clone(&stop));
         let watcher = match (processes, upstream) {
-            (false, Some(upstream)) => watch::start_rekey(upstream, stopped, idle),
+            (false, Some(upstream)) => watch::start_rekey(secrets, upstream, stopped, idle),
             (_, upstream) => {
-                watch::start(config, upstream, partitions, watched, stopped, idle, retention)
+                watch::start(secrets, upstream, partitions, watched, stopped, idle, retention)
             }
         };
         let watcher = watcher.inspect_err(|_| stop.set())?;
@@ -281,18 +297,20 @@ fn live_view(config: &Config) -> LiveView {
     LiveView::new(traces, bytes)
 }
 
-fn spawn(
-    work: impl FnOnce() -> anyhow::Result<()> + Send + 'static,
+/// Makes a worker, and starts its thread.
+fn spawn<W: Works + Send + 'static>(
+    make: impl Fn(usize) -> anyhow::Result<W> + Send + 'static,
     number: usize,
     health: &Arc<Health>,
     stop: &Arc<Stop>,
 ) -> anyhow::Result<JoinHandle<anyhow::Result<()>>> {
+    let first = make(number)?;
     let (health, stop) = (Arc::clone(health), Arc::clone(stop));
     let worker = move || {
         let _span = worker_span(number).entered();
         let _stop_with_me = StopOnPanic(Arc::clone(&stop));
         health.worker_started(number);
-        let outcome = work();
+        let outcome = keep_working(first, || make(number), number, &health, &stop);
         match &outcome {
             Ok(()) => health.worker_finished(number),
             Err(failure) => {

@@ -7,7 +7,9 @@ mod load;
 mod topics;
 
 pub(crate) use check::check;
-pub(crate) use load::{exit_code, import, load, needs_dead_letters, needs_rekeying, unsupported};
+pub(crate) use load::{
+    exit_code, import, load, load_with_file, needs_dead_letters, needs_rekeying, unsupported,
+};
 pub(crate) use topics::topics;
 
 use std::io::Write as _;

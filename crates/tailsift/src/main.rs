@@ -12,6 +12,7 @@ mod logging;
 mod metrics;
 mod operations;
 mod rekey;
+mod secrets;
 mod shutdown;
 mod worker;
 
@@ -42,7 +43,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Demo(args) => demo::run(args),
         Command::Run(args) => {
-            let config = command::load(&args.file.config, &args.file.overrides)?;
+            let (config, file) = command::load_with_file(&args.file.config, &args.file.overrides)?;
             if args.without_rekey {
                 command::needs_rekeying(&config)?;
             }
@@ -52,14 +53,14 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
                 topics_are_made: false,
                 role: if args.without_rekey { app::Role::Processor } else { app::Role::Both },
             };
-            app::run(&config, wishes)
+            app::run(&config, file, wishes)
         }
         Command::Rekey(args) => {
-            let config = command::load(&args.file.config, &args.file.overrides)?;
+            let (config, file) = command::load_with_file(&args.file.config, &args.file.overrides)?;
             command::needs_rekeying(&config)?;
             let role = app::Role::Rekey;
             let exit_when_idle = args.exit_when_idle;
-            app::run(&config, app::Wishes { exit_when_idle, role, ..app::Wishes::default() })
+            app::run(&config, file, app::Wishes { exit_when_idle, role, ..app::Wishes::default() })
         }
         Command::Check(args) => command::check(args),
         Command::Explain(args) => explain::explain(args),

@@ -298,6 +298,16 @@ impl RekeyMetrics {
     }
 }
 
+/// Counts replaced secrets that were `taken`, or `refused` so that older ones stay in use.
+pub(crate) fn count_reload(outcome: &str) {
+    counter_of(&table::SECRETS_RELOADED, &[outcome]).increment(1);
+}
+
+/// Counts a worker that makes its clients anew.
+pub(crate) fn count_reconnect(worker: usize) {
+    counter_of(&table::RECONNECTS, &[&worker.to_string()]).increment(1);
+}
+
 /// Publishes how far the re-key stage's group is behind in a partition.
 pub(crate) fn publish_rekey_lag(topic: &str, partition: i32, records: i64) {
     gauge_of(&table::REKEY_LAG, &[topic, &partition.to_string()]).set(records as f64);

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use tailsift_kafka::{Assigned, Source, SourceEvent};
 use tracing::{debug, error, info};
 
+use crate::app::{Works, client_settings};
 use crate::handover::{HandsOver as _, SharedCore};
+use crate::secrets::{Ended, Follower, News, Ticket};
 use crate::shutdown::Stop;
 use crate::worker::{RecordReader, wall_now};
 use tailsift_trace::Millis;
@@ -37,17 +39,28 @@ pub(crate) struct RekeyWorker {
     pub(crate) reader: RecordReader,
     pub(crate) board: Arc<RekeyBoard>,
     pub(crate) stop: Arc<Stop>,
+    pub(crate) follower: Follower,
     pub(crate) paused: bool,
 }
 
-impl RekeyWorker {
-    /// Works until it is asked to stop, then leaves the group.
-    ///
-    /// # Errors
-    /// If Kafka refuses something that trying again would not mend.
-    pub(crate) fn run(mut self) -> anyhow::Result<()> {
+impl Works for RekeyWorker {
+    fn run(mut self, ticket: Option<Ticket>) -> anyhow::Result<Ended> {
+        self.follower.hold(ticket);
+        let mut ended = Ended::Stopped;
         while !self.stop.is_set() {
             self.turn()?;
+            match self.follower.news() {
+                News::Nothing => {}
+                News::Login(config) => {
+                    let client = client_settings(&config);
+                    self.source.log_in(&client)?;
+                    self.core.lock().sink.log_in(&client, None)?;
+                }
+                News::Reconnect(ticket) => {
+                    ended = Ended::ToReconnect(ticket);
+                    break;
+                }
+            }
         }
         info!("stopping: one last epoch of the re-key stage");
         if self.core.lock().is_transactional() {
@@ -56,14 +69,22 @@ impl RekeyWorker {
         drop(self.source);
         let mut core = self.core.lock();
         core.publish();
-        core.take_error()
+        // Nobody is to wait for what this worker had reached.
+        self.board.exchange(core.number, Vec::new());
+        core.take_error()?;
+        Ok(ended)
     }
+}
 
+impl RekeyWorker {
     fn turn(&mut self) -> anyhow::Result<()> {
         self.reader.set_wall_now(wall_now());
         self.read()?;
         let mut core = self.core.lock();
         core.tend(&self.source.membership(), self.source.has_joined())?;
+        if self.source.has_joined() {
+            self.follower.settle();
+        }
         let full = core.poll_full(&self.board).clone();
         for _ in 0..RECORDS_PER_TURN {
             let Some(record) = core.poll_held() else { break };

@@ -12,12 +12,15 @@ mod restoring;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use tailsift_config::Config;
 use tailsift_kafka::{Source, SourceEvent};
 use tailsift_trace::Millis;
 use tracing::{debug, info};
 
 use crate::app::board::Board;
+use crate::app::{Works, client_settings, export_client_settings};
 use crate::handover::{HandsOver as _, SharedCore};
+use crate::secrets::{Ended, Follower, News, Ticket};
 use crate::shutdown::Stop;
 pub(crate) use core::{Clocks, WorkerCore};
 pub(crate) use fit::Fit;
@@ -40,17 +43,24 @@ pub(crate) struct Worker {
     pub(crate) reader: RecordReader,
     pub(crate) board: Arc<Board>,
     pub(crate) stop: Arc<Stop>,
+    pub(crate) follower: Follower,
     pub(crate) paused: bool,
 }
 
-impl Worker {
-    /// Works until it is asked to stop or has drained its input, then leaves the group.
-    ///
-    /// # Errors
-    /// If Kafka refuses something that trying again would not mend.
-    pub(crate) fn run(mut self) -> anyhow::Result<()> {
+impl Works for Worker {
+    fn run(mut self, ticket: Option<Ticket>) -> anyhow::Result<Ended> {
+        self.follower.hold(ticket);
+        let mut ended = Ended::Stopped;
         while !self.stop.is_set() && !self.core.lock().is_drained(&self.board) {
             self.turn()?;
+            match self.follower.news() {
+                News::Nothing => {}
+                News::Login(config) => self.log_in(&config)?,
+                News::Reconnect(ticket) => {
+                    ended = Ended::ToReconnect(ticket);
+                    break;
+                }
+            }
         }
         info!("stopping: one last epoch");
         if self.core.lock().is_transactional() {
@@ -61,7 +71,19 @@ impl Worker {
         drop(self.source);
         let mut core = self.core.lock();
         core.publish_last(&self.board);
-        core.take_error()
+        if let Ended::ToReconnect(_) = ended {
+            self.board.retire(core.number);
+        }
+        core.take_error()?;
+        Ok(ended)
+    }
+}
+
+impl Worker {
+    fn log_in(&mut self, config: &Config) -> anyhow::Result<()> {
+        let client = client_settings(config);
+        self.source.log_in(&client)?;
+        self.core.lock().log_in(&client, export_client_settings(config).as_ref())
     }
 
     fn turn(&mut self) -> anyhow::Result<()> {
@@ -90,6 +112,9 @@ impl Worker {
         core.tend(&self.source.membership(), &self.board, self.source.has_joined())?;
         let congested = core.is_congested();
         let started = core.restore();
+        if self.follower.is_settling() && self.source.has_joined() && core.restoring.is_done() {
+            self.follower.settle();
+        }
         drop(core);
         for one in started {
             self.source.start(one.partition, one.offset)?;

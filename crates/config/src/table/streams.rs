@@ -1,7 +1,8 @@
 //! Where spans come from, how they are brought together, and where kept traces go.
 
 use super::{
-    COMPRESSION, ENCODING, KAFKA, KEYED_BY, KIB, LONGEST, MIB, PARTITIONER, START, TOPIC, key, ms,
+    COMPRESSION, ENCODING, KEYED_BY, KIB, LONGEST, MIB, OUTPUT_KAFKA, PARTITIONER, START, TOPIC,
+    key, ms,
 };
 use crate::key::{Presence, Section, Type};
 use Presence::{Default, Optional};
@@ -123,7 +124,7 @@ pub(super) static OUTPUT: Section = Section {
         ),
         key(
             "kafka",
-            Type::SectionOrOff(&KAFKA),
+            Type::SectionOrOff(&OUTPUT_KAFKA),
             Default("off"),
             "Another cluster for kept traces, with a connection of its own; needs delivery: at_least_once, since no transaction spans two clusters. `off`: the input's cluster",
         ),

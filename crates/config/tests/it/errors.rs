@@ -99,7 +99,7 @@ policies:
   - {name: slow, type: probabilistic, probabilistic: {sampling_percentage: 150}}
 ",
         &expect![[r#"
-            line 2: kafka.bootstrap_severs: unknown key: did you mean bootstrap_servers? known here: bootstrap_servers, properties
+            line 2: kafka.bootstrap_severs: unknown key: did you mean bootstrap_servers? known here: bootstrap_servers, properties, reload_interval
                 2 |   bootstrap_severs: localhost:9092
             line 3: workers: expected a whole number, got many
                 3 | workers: many

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use expect_test::{Expect, expect};
-use tailsift_config::{Config, ConfigError, Report, load, load_file};
+use tailsift_config::{Config, ConfigError, ConfigFile, Report, load};
 
 use crate::{BASE, no_file};
 
@@ -251,11 +251,21 @@ fn files_are_read_beside_the_configuration() {
     let path = directory.path().join("tailsift.yaml");
     std::fs::write(directory.path().join("group.txt"), "blue\r\n").unwrap();
     std::fs::write(&path, format!("{BASE}group: ${{file:group.txt}}\n")).unwrap();
-    assert_eq!(load_file(&path, &[]).unwrap().group, "blue");
-    assert_eq!(load_file(&path, &["group=green".into()]).unwrap().group, "green");
+    let file = ConfigFile::read(&path, &[]).unwrap();
+    assert_eq!(file.load().unwrap().group, "blue");
+    let green = ConfigFile::read(&path, &["group=green".into()]).unwrap();
+    assert_eq!(green.load().unwrap().group, "green");
+    // The file itself stays as it was read; what it refers to does not.
+    std::fs::write(&path, "nothing").unwrap();
+    std::fs::write(directory.path().join("group.txt"), "red").unwrap();
+    assert_eq!(file.load().unwrap().group, "red");
+    assert!(file.has_file_references());
+    let plain = ConfigFile::read(&path, &[]).unwrap();
+    assert!(!plain.has_file_references());
 
     let told = |path: &Path| {
-        let report = Report(&load_file(path, &[]).unwrap_err()).to_string();
+        let Err(errors) = ConfigFile::read(path, &[]) else { panic!("{path:?} was read") };
+        let report = Report(&errors).to_string();
         report.replace(directory.path().to_str().unwrap(), "DIR")
     };
     std::fs::write(directory.path().join("binary"), [0xff, 0xfe, 0, 1]).unwrap();

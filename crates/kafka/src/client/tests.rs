@@ -117,3 +117,36 @@ fn mechanisms_that_are_not_built_in_are_refused_with_the_reason() {
         assert!(errors[0].contains(says) && !errors[0].contains("hunter2"), "{errors:?}");
     }
 }
+
+#[test]
+fn whom_an_authorizer_sees_is_known_but_for_certificates() {
+    let sasl = [("security.protocol", "SASL_SSL"), ("sasl.username", "tailsift")];
+    let certificate = [("security.protocol", "ssl"), ("ssl.certificate.location", "/c.pem")];
+    let cases: [(&[(&str, &str)], &str); 4] = [
+        (&sasl, "User:tailsift"),
+        (&certificate, "the subject of our certificate"),
+        (&[("security.protocol", "ssl")], "User:ANONYMOUS"),
+        (&[], "User:ANONYMOUS"),
+    ];
+    for (properties, principal) in cases {
+        let mut settings = ClientSettings::new("k:9092");
+        settings.properties =
+            properties.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        assert_eq!(settings.principal(), principal);
+    }
+}
+
+#[test]
+fn a_client_that_runs_takes_another_login() {
+    let mut settings = ClientSettings::new("localhost:9092");
+    let consumer: rdkafka::consumer::BaseConsumer<LogBridge> =
+        settings.client(&settings.config(), LogBridge).unwrap();
+    let client = rdkafka::consumer::Consumer::client(&consumer);
+    settings.log_in(client).unwrap();
+    settings.properties.insert("sasl.username".into(), "u".into());
+    settings.properties.insert("sasl.password".into(), "hunter2".into());
+    settings.log_in(client).unwrap();
+    settings.properties.insert("sasl.password".into(), "hunter2\0".into());
+    let error = settings.log_in(client).unwrap_err().to_string();
+    assert!(error.contains("zero byte") && !error.contains("hunter2"), "{error}");
+}

@@ -73,6 +73,7 @@ impl Sink {
         warn!(
             error = %describe(error),
             topic,
+            principal = remedy.map(|_| self.settings.principal(topic)),
             remedy,
             "{what} failed; the epoch will be sent again"
         );

@@ -37,6 +37,18 @@ impl Producers {
         })
     }
 
+    pub(super) fn log_in(
+        &self,
+        client: &ClientSettings,
+        export_client: Option<&ClientSettings>,
+    ) -> Result<(), SinkError> {
+        client.log_in(self.own.producer.client())?;
+        if let Some((client, elsewhere)) = export_client.zip(self.elsewhere.as_ref()) {
+            client.log_in(elsewhere.producer.client())?;
+        }
+        Ok(())
+    }
+
     /// The one for exports, or the one for the rest.
     pub(super) fn of(&self, is_export: bool) -> &Transactional {
         self.elsewhere.as_ref().filter(|_| is_export).unwrap_or(&self.own)
@@ -188,13 +200,13 @@ impl Transactional {
         let producer = Polled::open(client, &config, Context::default())?;
         let opened = Self { producer };
         if is_transactional {
-            opened.initialise(&settings.transactional_id)?;
+            opened.initialise(&settings.transactional_id, client)?;
         }
         Ok(opened)
     }
 
     /// Ends what an earlier producer of this identity left open.
-    fn initialise(&self, transactional_id: &str) -> Result<(), SinkError> {
+    fn initialise(&self, transactional_id: &str, client: &ClientSettings) -> Result<(), SinkError> {
         const PATIENCE: Duration = Duration::from_secs(60);
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -203,10 +215,16 @@ impl Transactional {
                 Err(KafkaError::Transaction(error))
                     if error.is_retriable() && Instant::now() < deadline => {}
                 Err(error) => {
-                    return Err(SinkError::Initialise {
-                        transactional_id: transactional_id.to_owned(),
-                        waited: PATIENCE,
-                        reason: describe(&error),
+                    let (transactional_id, reason) =
+                        (transactional_id.to_owned(), describe(&error));
+                    return Err(match error.rdkafka_error_code() {
+                        Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => {
+                            let principal = client.principal();
+                            SinkError::Denied { transactional_id, principal, reason }
+                        }
+                        Some(_) | None => {
+                            SinkError::Initialise { transactional_id, waited: PATIENCE, reason }
+                        }
                     });
                 }
             }

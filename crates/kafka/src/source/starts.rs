@@ -101,6 +101,7 @@ impl Source {
         let commit = CommitMetadata::parse(metadata).map_err(|error| SourceError::Refused {
             topic: topic.to_owned(),
             group: self.settings.group.clone(),
+            principal: self.settings.client.principal().into(),
             what: "reading what was committed",
             reason: format!("partition {partition}: {error}"),
             remedy: "start the release that committed it, or reset the group's offsets",

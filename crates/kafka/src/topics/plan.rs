@@ -1,6 +1,6 @@
 //! What a topic should be, held against what it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a topic should be.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,6 +16,9 @@ pub struct TopicPlan {
     pub configs: BTreeMap<String, String>,
     /// Settings that may be higher (`retention.ms` …), by name; -1 stands for no bound.
     pub at_least: BTreeMap<String, i64>,
+    /// Those of [`at_least`](Self::at_least) that the topic is made with but not held against: how
+    /// high they have to be is not known.
+    pub unknown: BTreeSet<String>,
 }
 
 /// What a topic is.
@@ -43,6 +46,8 @@ pub struct Finding {
     pub got: String,
     /// What to do about it.
     pub remedy: String,
+    /// False if the brokers do not tell how it is: nothing is known to be wrong.
+    pub is_told: bool,
 }
 
 impl TopicPlan {
@@ -53,6 +58,11 @@ impl TopicPlan {
         self.configs.clone().into_iter().chain(lower_bounds).collect()
     }
 
+    /// Those that a topic is held against.
+    fn lower_bounds(&self) -> impl Iterator<Item = (&String, &i64)> {
+        self.at_least.iter().filter(|(key, _)| !self.unknown.contains(*key))
+    }
+
     /// How a topic (`None`: it does not exist) differs from the plan.
     pub fn compare(&self, actual: Option<&TopicDescription>) -> Vec<Finding> {
         let finding = |what: &str, expected: String, got: String, remedy: String| Finding {
@@ -61,6 +71,7 @@ impl TopicPlan {
             expected,
             got,
             remedy,
+            is_told: true,
         };
         let Some(actual) = actual else {
             let remedy = "create it: `tailsift topics`".to_owned();
@@ -84,13 +95,15 @@ impl TopicPlan {
             findings.push(finding("replication factor", expected.to_string(), got, remedy));
         }
         match &actual.configs {
-            Err(_) if self.configs.is_empty() && self.at_least.is_empty() => {}
             Err(reason) => {
-                let remedy = "grant DescribeConfigs on the topic, or check by hand".to_owned();
-                let got = format!("not readable: {reason}");
-                let keys = self.configs.keys().chain(self.at_least.keys());
+                let keys = self.configs.keys().chain(self.lower_bounds().map(|(key, _)| key));
                 let keys: Vec<_> = keys.map(String::as_str).collect();
-                findings.push(finding("settings", keys.join(", "), got, remedy));
+                if !keys.is_empty() {
+                    let remedy = "grant DescribeConfigs on the topic, or check by hand".to_owned();
+                    let got = format!("not readable: {reason}");
+                    let finding = finding("settings", keys.join(", "), got, remedy);
+                    findings.push(Finding { is_told: false, ..finding });
+                }
             }
             Ok(configs) => {
                 for (key, expected) in &self.configs {
@@ -101,7 +114,7 @@ impl TopicPlan {
                         findings.push(finding(key, expected.clone(), got, remedy));
                     }
                 }
-                for (key, least) in &self.at_least {
+                for (key, least) in self.lower_bounds() {
                     let got = configs.get(key).map_or("unset", String::as_str);
                     if !got.parse().is_ok_and(|got| is_enough(got, *least)) {
                         let (expected, remedy) = match least {

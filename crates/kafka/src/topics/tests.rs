@@ -7,7 +7,7 @@ fn plan(partitions: i32, configs: &[(&str, &str)]) -> TopicPlan {
         partitions,
         replication_factor: Some(2),
         configs: configs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect(),
-        at_least: BTreeMap::new(),
+        ..TopicPlan::default()
     }
 }
 
@@ -69,10 +69,25 @@ fn lower_bounds_are_met_by_more_and_by_no_bound() {
 fn settings_that_cannot_be_read_matter_only_if_planned() {
     let is = description(Err("denied"));
     assert!(plan(4, &[]).compare(Some(&is)).is_empty());
+    let planned = plan(4, &[("retention.ms", "1")]);
     assert_eq!(
-        found(&plan(4, &[("retention.ms", "1")]), Some(&is)),
+        found(&planned, Some(&is)),
         ["settings: expected retention.ms, got not readable: denied"]
     );
+    assert!(!planned.compare(Some(&is))[0].is_told, "nothing is known to be wrong");
+}
+
+#[test]
+fn a_bound_that_is_not_known_is_held_against_nothing() {
+    let unknown = TopicPlan {
+        at_least: [("retention.ms".to_owned(), -1)].into(),
+        unknown: ["retention.ms".to_owned()].into(),
+        ..plan(4, &[])
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(found(&unknown, Some(&description(Ok(&[("retention.ms", "4")])))), none);
+    assert_eq!(found(&unknown, Some(&description(Err("denied")))), none);
+    assert_eq!(unknown.settings()["retention.ms"], "-1", "made, it keeps all");
 }
 
 #[test]
@@ -118,6 +133,8 @@ fn a_broker_without_administration_is_told_apart() {
     let described = admin.describe("t").unwrap().unwrap();
     assert_eq!((described.partitions, described.replication_factor), (4, 3));
     assert!(described.configs.is_err());
+    assert!(matches!(admin.allowed(&["t"]), Err(TopicError::Request { .. })));
+    assert!(matches!(admin.allowed(&["no/name"]), Err(TopicError::Name { .. })));
     assert_eq!(admin.ensure(&plan(4, &[])).unwrap(), Ensured::Existed(Vec::new()));
     let missing = TopicPlan { name: "other".into(), ..plan(1, &[]) };
     let error = admin.ensure(&missing).unwrap_err();

@@ -49,6 +49,8 @@ const GATHER: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Board {
     standings: Vec<Mutex<Standing>>,
+    /// What workers did that have been made anew since.
+    past: Mutex<Standing>,
     sightings: Vec<Mutex<Option<Sightings>>>,
     ends: Mutex<Arc<Ends>>,
     drain: Mutex<Option<Millis>>,
@@ -60,6 +62,7 @@ impl Board {
     pub(crate) fn new(workers: usize) -> Self {
         Self {
             standings: (0..workers).map(|_| Mutex::default()).collect(),
+            past: Mutex::default(),
             sightings: (0..workers).map(|_| Mutex::default()).collect(),
             ends: Mutex::default(),
             drain: Mutex::default(),
@@ -70,6 +73,14 @@ impl Board {
 
     pub(crate) fn set(&self, worker: usize, standing: Standing) {
         *lock(&self.standings[worker]) = standing;
+    }
+
+    /// Begins a worker's count anew, keeping what it did.
+    pub(crate) fn retire(&self, worker: usize) {
+        let last = std::mem::take(&mut *lock(&self.standings[worker]));
+        let mut past = lock(&self.past);
+        past.stats.add(&last.stats);
+        past.sink.committed += last.sink.committed;
     }
 
     /// Shows the others on which partitions a worker saw traces; `look` gets what workers of lower
@@ -142,7 +153,7 @@ impl Board {
             policy_names: policy_names.to_vec(),
             epochs_committed: 0,
         };
-        for standing in &self.standings {
+        for standing in self.standings.iter().chain([&self.past]) {
             let standing = lock(standing);
             snapshot.stats.add(&standing.stats);
             snapshot.gauges.add(&standing.gauges);
@@ -154,4 +165,27 @@ impl Board {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_worker_did_before_it_was_made_anew_counts() {
+        let board = Board::new(1);
+        let did = |records, committed| Standing {
+            stats: Stats { records, ..Stats::default() },
+            sink: SinkStats { committed, ..SinkStats::default() },
+            joined: true,
+            owned: 1,
+            ..Standing::default()
+        };
+        board.set(0, did(5, 2));
+        board.retire(0);
+        assert_eq!(board.quiet_for(), None, "it is not in the group");
+        board.set(0, did(1, 1));
+        let snapshot = board.snapshot(&[]);
+        assert_eq!((snapshot.stats.records, snapshot.epochs_committed), (6, 3));
+    }
 }

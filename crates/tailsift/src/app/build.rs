@@ -18,6 +18,7 @@ use crate::admin::Health;
 use crate::handover::{Handover, SharedCore};
 use crate::live::LiveView;
 use crate::metrics::WorkerMetrics;
+use crate::secrets::{Follower, Secrets};
 use crate::shutdown::Stop;
 use crate::worker::{Clocks, Fit, Format, RecordReader, Restoring, Worker, WorkerCore};
 
@@ -31,15 +32,16 @@ pub(crate) fn worker_count(config: &Config) -> usize {
 
 /// How to reach the cluster.
 pub(crate) fn client_settings(config: &Config) -> ClientSettings {
-    cluster(&config.kafka)
+    cluster_settings(&config.kafka)
 }
 
 /// How to reach the cluster of the output topic; `None` if it is the input's.
 pub(crate) fn export_client_settings(config: &Config) -> Option<ClientSettings> {
-    config.output.kafka.as_ref().map(cluster)
+    config.output.kafka.as_ref().map(cluster_settings)
 }
 
-fn cluster(kafka: &Kafka) -> ClientSettings {
+/// How to reach a cluster.
+pub(crate) fn cluster_settings(kafka: &Kafka) -> ClientSettings {
     ClientSettings {
         bootstrap_servers: kafka.bootstrap_servers.clone(),
         properties: kafka.properties.clone(),
@@ -94,8 +96,8 @@ pub(crate) fn partitioner(config: &Config) -> tailsift_kafka::Partitioner {
 }
 
 /// What workers are made of.
-pub(crate) struct Parts<'a> {
-    config: &'a Config,
+pub(crate) struct Parts {
+    secrets: Arc<Secrets>,
     policies: Arc<PolicySet>,
     /// Names this process where the configuration does not: two processes on one host must not
     /// fence each other.
@@ -107,9 +109,9 @@ pub(crate) struct Parts<'a> {
     live: Arc<LiveView>,
 }
 
-impl<'a> Parts<'a> {
+impl Parts {
     pub(crate) fn new(
-        config: &'a Config,
+        secrets: Arc<Secrets>,
         accept_lost_decisions: bool,
         stop: Arc<Stop>,
         board: Arc<Board>,
@@ -117,8 +119,8 @@ impl<'a> Parts<'a> {
         live: Arc<LiveView>,
     ) -> Self {
         let random = RandomState::new().hash_one(std::process::id());
-        let policies = Arc::new(config.policy_set());
-        Self { config, policies, random, accept_lost_decisions, stop, board, health, live }
+        let policies = Arc::new(secrets.config().policy_set());
+        Self { secrets, policies, random, accept_lost_decisions, stop, board, health, live }
     }
 
     pub(crate) fn policy_names(&self) -> Vec<String> {
@@ -131,11 +133,12 @@ impl<'a> Parts<'a> {
     /// # Errors
     /// If Kafka clients cannot be made, or transactions not be initialised.
     pub(crate) fn worker(&self, number: usize, partitions: i32) -> anyhow::Result<Worker> {
-        let config = self.config;
+        let (follower, config) = Follower::new(&self.secrets);
+        let config = &*config;
         let names = SharedPolicyNames::new(PolicyNames::new(self.policies.names()));
-        let restorer = Restorer::new(self.restore_settings(), names.clone())
+        let restorer = Restorer::new(self.restore_settings(config), names.clone())
             .with_context(|| format!("worker {number}"))?;
-        let sink = Sink::new(self.sink_settings(number, names));
+        let sink = Sink::new(self.sink_settings(config, number, names));
         let input_partitions = u32::try_from(partitions).unwrap_or(1).max(1);
         let limits = Limits { input_partitions, ..config.limits(worker_count(config)) };
         let mut shard = Shard::new(Arc::clone(&self.policies), limits);
@@ -160,8 +163,9 @@ impl<'a> Parts<'a> {
             clocks: Clocks::start(),
             error: None,
         });
-        let source = Source::join(self.source_settings(number), Box::new(Handover(core.clone())))
-            .with_context(|| format!("worker {number}"))?;
+        let source =
+            Source::join(self.source_settings(config, number), Box::new(Handover(core.clone())))
+                .with_context(|| format!("worker {number}"))?;
         let scanner = Scanner::new(self.policies.interest().clone());
         // The re-key stage writes protobuf, whatever it reads.
         Ok(Worker {
@@ -175,12 +179,12 @@ impl<'a> Parts<'a> {
             .withholding(config.has_redaction()),
             board: Arc::clone(&self.board),
             stop: Arc::clone(&self.stop),
+            follower,
             paused: false,
         })
     }
 
-    fn source_settings(&self, number: usize) -> SourceSettings {
-        let config = self.config;
+    fn source_settings(&self, config: &Config, number: usize) -> SourceSettings {
         SourceSettings {
             client: client_settings(config),
             group: config.group.clone(),
@@ -192,33 +196,26 @@ impl<'a> Parts<'a> {
                 Some(_) => tailsift_kafka::Start::Earliest,
                 None => start(config),
             },
-            scope: self.scope(),
+            scope: scope(config),
         }
     }
 
-    fn restore_settings(&self) -> RestoreSettings {
-        let config = self.config;
+    fn restore_settings(&self, config: &Config) -> RestoreSettings {
         RestoreSettings {
             client: client_settings(config),
             topic: config.decisions.topic.clone(),
-            scope: self.scope(),
-            config: self.policies_fingerprint(),
+            scope: scope(config),
+            config: policies_fingerprint(config),
             is_transactional: config.delivery == Delivery::ExactlyOnce,
         }
     }
 
-    fn scope(&self) -> u64 {
-        scope_of(&self.config.group, self.config.window_topic())
-    }
-
-    /// The fingerprint of verdicts as a number.
-    fn policies_fingerprint(&self) -> u64 {
-        u64::from_str_radix(&self.config.verdict_fingerprint(), 16)
-            .expect("a fingerprint is 16 hexadecimal digits")
-    }
-
-    fn sink_settings(&self, number: usize, policy_names: SharedPolicyNames) -> SinkSettings {
-        let config = self.config;
+    fn sink_settings(
+        &self,
+        config: &Config,
+        number: usize,
+        policy_names: SharedPolicyNames,
+    ) -> SinkSettings {
         let instance = config.instance.clone().unwrap_or_else(|| format!("{:016x}", self.random));
         SinkSettings {
             client: client_settings(config),
@@ -229,14 +226,23 @@ impl<'a> Parts<'a> {
             export_topic: config.output.topic.clone(),
             dead_letter_topic: config.dead_letters.clone(),
             decisions_topic: config.decisions.topic.clone(),
-            scope: self.scope(),
+            scope: scope(config),
             max_message_bytes: config.output.max_message_bytes,
             compression: config.output.compression.name().to_owned(),
             partitioner: partitioner(config),
             policy_names,
             fingerprint: config.fingerprint(),
-            config: self.policies_fingerprint(),
+            config: policies_fingerprint(config),
             writer: RandomState::new().hash_one(number),
         }
     }
+}
+
+fn scope(config: &Config) -> u64 {
+    scope_of(&config.group, config.window_topic())
+}
+
+/// The fingerprint as a number.
+fn policies_fingerprint(config: &Config) -> u64 {
+    u64::from_str_radix(&config.verdict_fingerprint(), 16).expect("a fingerprint is 16 hexadecimal digits")
 }

@@ -1,8 +1,15 @@
 //! The grants that a configuration needs of Kafka's authorizer, and no more.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::time::Duration;
 
 use tailsift_config::{Config, Delivery, Kafka};
+use tailsift_kafka::Admin;
+use tracing::{debug, warn};
+
+use super::Role;
+use super::build::cluster_settings;
 
 /// One grant: an operation on a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +20,46 @@ pub(crate) struct Grant<'a> {
     pub(crate) operation: &'static str,
     /// What it is for; begins with `optional` where it goes on without.
     pub(crate) purpose: &'static str,
+    needed_by: Part,
+}
+
+/// What part of a process needs a grant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Stage,
+    Processor,
+    Both,
+}
+
+impl Part {
+    fn is_in(self, role: Role) -> bool {
+        match self {
+            Self::Stage => role != Role::Processor,
+            Self::Processor => role != Role::Rekey,
+            Self::Both => true,
+        }
+    }
+}
+
+impl Grant<'_> {
+    /// What is granted, in words.
+    pub(crate) fn what(&self) -> String {
+        match &self.resource {
+            Resource::Topic(name) => format!("{} on topic {name:?}", self.operation),
+            Resource::Topics(_) | Resource::Group(_) | Resource::TransactionalIds(_) => {
+                format!("{} on {}", self.operation, self.resource)
+            }
+        }
+    }
+
+    /// As whom it is needed.
+    pub(crate) fn principal(&self) -> String {
+        cluster_settings(self.kafka).principal()
+    }
+
+    fn is_optional(&self) -> bool {
+        self.purpose.starts_with("optional")
+    }
 }
 
 /// What is granted access to.
@@ -45,7 +92,10 @@ const MADE: &str = "optional: it is made if it does not exist";
 
 /// All that `tailsift run` and `tailsift rekey` need with this configuration.
 pub(crate) fn grants(config: &Config) -> Vec<Grant<'_>> {
-    let mut list = List { kafka: &config.kafka, grants: Vec::new() };
+    let mut list = List { kafka: &config.kafka, part: Part::Processor, grants: Vec::new() };
+    if config.repartition.is_some() {
+        list.part = Part::Stage;
+    }
     for topic in &config.input.topics {
         let input = match topic.strip_prefix('^') {
             Some(pattern) => Resource::Topics(literal_prefix(pattern)),
@@ -57,13 +107,12 @@ pub(crate) fn grants(config: &Config) -> Vec<Grant<'_>> {
     let mut groups = vec![config.group.clone()];
     if let Some(repartition) = &config.repartition {
         groups.push(config.rekey_group());
-        let operations = [
-            ("Write", "the re-key stage writes it"),
-            ("Read", "the processor reads it"),
-            ("Create", MADE),
-            ("DescribeConfigs", CHECKED),
-        ];
-        list.add(&Resource::Topic(repartition.topic.clone()), &operations);
+        let topic = Resource::Topic(repartition.topic.clone());
+        list.add(&topic, &[("Write", "the re-key stage writes it")]);
+        list.part = Part::Processor;
+        list.add(&topic, &[("Read", "the processor reads it")]);
+        list.part = Part::Both;
+        list.add(&topic, &[("Create", MADE), ("DescribeConfigs", CHECKED)]);
     }
     for group in groups {
         list.add(&Resource::Group(group.clone()), &[("Read", "membership and offsets")]);
@@ -72,6 +121,7 @@ pub(crate) fn grants(config: &Config) -> Vec<Grant<'_>> {
             list.add(&ids, &[("Write", "exports and offsets commit together")]);
         }
     }
+    list.part = Part::Processor;
     let mut log = vec![
         ("Write", "verdicts are logged"),
         ("Read", "verdicts are read back after a restart"),
@@ -84,7 +134,9 @@ pub(crate) fn grants(config: &Config) -> Vec<Grant<'_>> {
     list.add(&Resource::Topic(config.decisions.topic.clone()), &log);
     if let Some(topic) = &config.dead_letters {
         let letters = [("Write", "records that cannot be read"), ("Create", MADE)];
+        list.part = Part::Both;
         list.add(&Resource::Topic(topic.clone()), &letters);
+        list.part = Part::Processor;
     }
     list.kafka = config.output.kafka.as_ref().unwrap_or(&config.kafka);
     let output = Resource::Topic(config.output.topic.clone());
@@ -92,16 +144,83 @@ pub(crate) fn grants(config: &Config) -> Vec<Grant<'_>> {
     list.grants
 }
 
+/// What a process of this role needs of topics that exist and is not granted, as far as brokers
+/// tell.
+///
+/// # Errors
+/// If brokers do not answer.
+pub(crate) fn missing(config: &Config, role: Role) -> anyhow::Result<Vec<Grant<'_>>> {
+    let needed = grants(config).into_iter();
+    let needed = needed.filter(|grant| !grant.is_optional() && grant.needed_by.is_in(role));
+    let needed: Vec<_> = needed.collect();
+    let mut missing = Vec::new();
+    for kafka in [Some(&config.kafka), config.output.kafka.as_ref()].into_iter().flatten() {
+        let here = needed.iter().filter(|grant| std::ptr::eq(grant.kafka, kafka));
+        let here: Vec<_> =
+            here.filter_map(|grant| Some((grant, grant.resource.topic()?))).collect();
+        let topics: BTreeSet<_> = here.iter().map(|(_, topic)| *topic).collect();
+        let topics: Vec<_> = topics.into_iter().collect();
+        let admin = Admin::new(&cluster_settings(kafka))?.with_patience(PATIENCE);
+        let allowed = admin.allowed(&topics)?;
+        let lacks = |grant: &Grant<'_>, topic| {
+            allowed.get(topic).is_some_and(|operations| {
+                !operations.iter().any(|operation| operation.name() == grant.operation)
+            })
+        };
+        let lacking = here.into_iter().filter(|(grant, topic)| lacks(grant, *topic));
+        missing.extend(lacking.map(|(grant, _)| grant.clone()));
+    }
+    Ok(missing)
+}
+
+/// Says what is not granted: what needs it waits until it is.
+pub(crate) fn warn_of_missing(config: &Config, role: Role) {
+    let missing = match missing(config, role) {
+        Ok(missing) => missing,
+        // Whoever needs a grant says so when it is refused.
+        Err(error) => return debug!(error = format!("{error:#}"), "grants are not known"),
+    };
+    for grant in missing {
+        warn!(
+            grant = grant.what(),
+            principal = grant.principal(),
+            purpose = grant.purpose,
+            remedy = REMEDY,
+            "a grant is missing"
+        );
+    }
+}
+
+/// How long brokers may take to tell what is granted.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What to do about a missing grant.
+pub(crate) const REMEDY: &str = "`tailsift topics --acls -c FILE` prints what is needed";
+
+impl Resource {
+    /// The topic, if it is one.
+    fn topic(&self) -> Option<&str> {
+        match self {
+            Self::Topic(name) => Some(name),
+            Self::Topics(_) | Self::Group(_) | Self::TransactionalIds(_) => None,
+        }
+    }
+}
+
 struct List<'a> {
     kafka: &'a Kafka,
+    /// Who needs what is added.
+    part: Part,
     grants: Vec<Grant<'a>>,
 }
 
 impl List<'_> {
     fn add(&mut self, resource: &Resource, operations: &[(&'static str, &'static str)]) {
-        let kafka = self.kafka;
-        let grant =
-            |&(operation, purpose)| Grant { kafka, resource: resource.clone(), operation, purpose };
+        let (kafka, needed_by) = (self.kafka, self.part);
+        let grant = |&(operation, purpose)| {
+            let resource = resource.clone();
+            Grant { kafka, resource, operation, purpose, needed_by }
+        };
         self.grants.extend(operations.iter().map(grant));
     }
 }
@@ -160,6 +279,33 @@ mod tests {
             "Write --transactional-id g.rekey- --resource-pattern-type prefixed",
         ] {
             assert!(all.iter().any(|found| found == grant), "{grant} in {all:#?}");
+        }
+    }
+
+    #[test]
+    fn each_part_of_a_split_process_needs_its_own() {
+        let text = "kafka: {bootstrap_servers: 'k:9092'}\ngroup: g\ninput: {keyed_by: none}\n\
+            policies: [{name: all, type: always_sample}]\n";
+        let read_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+        let config = tailsift_config::load(text, &[], &|_| None, &read_file).unwrap();
+        let needs = |role, operation, topic: &str| {
+            let topic = Resource::Topic(topic.to_owned());
+            grants(&config).iter().any(|grant| {
+                let is_it = grant.operation == operation && grant.resource == topic;
+                is_it && grant.needed_by.is_in(role)
+            })
+        };
+        for (operation, topic, rekey, processor) in [
+            ("Read", "otlp_spans", true, false),
+            ("Write", "g.repartition", true, false),
+            ("Read", "g.repartition", false, true),
+            ("Write", "g.decisions", false, true),
+            ("Write", "g.dead_letters", true, true),
+            ("Write", "otlp_spans_kept", false, true),
+        ] {
+            let needed = [Role::Rekey, Role::Processor, Role::Both]
+                .map(|role| needs(role, operation, topic));
+            assert_eq!(needed, [rekey, processor, true], "{operation} on {topic}");
         }
     }
 

@@ -18,6 +18,7 @@ use crate::admin::Health;
 use crate::handover::{Handover, SharedCore};
 use crate::metrics::RekeyMetrics;
 use crate::rekey::{Pace, RekeyBoard, RekeyClocks, RekeyCore, RekeyWorker};
+use crate::secrets::{Follower, Secrets};
 use crate::shutdown::Stop;
 use crate::worker::{RecordReader, Target};
 
@@ -26,9 +27,9 @@ use crate::worker::{RecordReader, Target};
 const RECORD_BYTES: usize = 64 << 10;
 
 /// What re-key workers are made of.
-pub(super) struct Stage<'a> {
-    config: &'a Config,
-    repartition: &'a Repartition,
+pub(super) struct Stage {
+    secrets: Arc<Secrets>,
+    repartition: Repartition,
     target: Repartitioned,
     /// Names this process where the configuration does not.
     random: u64,
@@ -38,18 +39,19 @@ pub(super) struct Stage<'a> {
     health: Arc<Health>,
 }
 
-impl<'a> Stage<'a> {
+impl Stage {
     /// `None` if the input is keyed by trace ID.
     pub(super) fn new(
-        config: &'a Config,
+        secrets: Arc<Secrets>,
         target: Repartitioned,
         stop: Arc<Stop>,
         health: Arc<Health>,
     ) -> Option<Self> {
-        let repartition = config.repartition.as_ref()?;
+        let config = secrets.config();
+        let repartition = config.repartition.clone()?;
         let skew = i64::try_from(repartition.max_skew.as_millis()).unwrap_or(i64::MAX);
         Some(Self {
-            config,
+            secrets,
             repartition,
             target,
             random: RandomState::new().hash_one(std::process::id()),
@@ -66,7 +68,8 @@ impl<'a> Stage<'a> {
     /// # Errors
     /// If Kafka clients cannot be made.
     pub(super) fn worker(&self, number: usize) -> anyhow::Result<RekeyWorker> {
-        let config = self.config;
+        let (follower, config) = Follower::new(&self.secrets);
+        let config = &*config;
         let core = SharedCore::new(RekeyCore {
             number,
             rekeyer: Rekeyer::new(RekeyLimits {
@@ -74,7 +77,7 @@ impl<'a> Stage<'a> {
                 record_time: self.record_time(),
                 buffer_bytes: config.output.buffer_limit,
             }),
-            sink: Sink::new(self.sink_settings(number)),
+            sink: Sink::new(self.sink_settings(config, number)),
             flush: self.repartition.flush,
             record_limit: self.target.record_limit,
             withholds: config.has_redaction(),
@@ -91,7 +94,7 @@ impl<'a> Stage<'a> {
             subscription: config.input.topics.clone(),
             topics: self.topics.clone(),
             start: start(config),
-            scope: self.scope(),
+            scope: self.scope(config),
         };
         let source = Source::join(settings, Box::new(Handover(core.clone())))
             .with_context(|| format!("re-key worker {number}"))?;
@@ -105,6 +108,7 @@ impl<'a> Stage<'a> {
             reader,
             board: Arc::clone(&self.board),
             stop: Arc::clone(&self.stop),
+            follower,
             paused: false,
         })
     }
@@ -117,12 +121,11 @@ impl<'a> Stage<'a> {
     }
 
     /// Marks the stage's commits. The input may be many topics: it is named by where it goes.
-    fn scope(&self) -> u64 {
-        scope_of(&self.config.rekey_group(), &self.repartition.topic)
+    fn scope(&self, config: &Config) -> u64 {
+        scope_of(&config.rekey_group(), &self.repartition.topic)
     }
 
-    fn sink_settings(&self, number: usize) -> SinkSettings {
-        let config = self.config;
+    fn sink_settings(&self, config: &Config, number: usize) -> SinkSettings {
         let group = config.rekey_group();
         let instance = config.instance.clone().unwrap_or_else(|| format!("{:016x}", self.random));
         SinkSettings {
@@ -135,7 +138,7 @@ impl<'a> Stage<'a> {
             dead_letter_topic: config.dead_letters.clone(),
             // Its epochs have no verdicts.
             decisions_topic: config.decisions.topic.clone(),
-            scope: self.scope(),
+            scope: self.scope(config),
             max_message_bytes: self.target.record_limit,
             compression: self.repartition.compression.name().to_owned(),
             partitioner: partitioner(config),

@@ -10,7 +10,7 @@ use tailsift_kafka::{
 };
 use tracing::{info, warn};
 
-use super::build::export_client_settings;
+use super::build::{cluster_settings, export_client_settings};
 use super::client_settings;
 
 /// The most partitions of a decisions topic that is made here: each epoch writes to as many.
@@ -70,13 +70,12 @@ pub(crate) fn decisions_plan(
         None => i64::try_from(admin.brokers()?.min(3)).unwrap_or(1),
     };
     let topics = input_topics(config)?;
-    let input_retention = match topics.first() {
-        Some(topic) => admin.describe(topic)?.and_then(|input| {
-            unchecked(topic, &input);
-            number(&input, "retention.ms")
-        }),
+    let input = match topics.first() {
+        Some(topic) => admin.describe(topic)?.inspect(|input| warn_if_untold(topic, input)),
         None => None,
     };
+    let input_retention = input.as_ref().and_then(|input| number(input, "retention.ms"));
+    let is_untold = input.is_some_and(|input| input.configs.is_err());
     let text = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     };
@@ -97,6 +96,7 @@ pub(crate) fn decisions_plan(
             ("unclean.leader.election.enable", "false"),
         ]),
         at_least: lower.map(|(key, value)| (key.to_owned(), value)).into(),
+        unknown: is_untold.then(|| "retention.ms".to_owned()).into_iter().collect(),
     })
 }
 
@@ -119,14 +119,14 @@ pub(crate) fn input_topics(config: &Config) -> anyhow::Result<Vec<String>> {
 }
 
 /// Says that nothing is known of an input's settings.
-fn unchecked(topic: &str, input: &TopicDescription) {
+fn warn_if_untold(topic: &str, input: &TopicDescription) {
     if let Err(reason) = &input.configs {
         warn!(
             topic,
             reason,
-            remedy = "grant DescribeConfigs on the topic, or see to it by hand",
-            "its retention and record limit cannot be checked: internal topics must keep records \
-             for as long as it does"
+            remedy = "grant DescribeConfigs on the topic, or compare by hand",
+            "its retention and record limit could not be read, so internal topics are not held \
+             against them: they must keep records for as long as it does"
         );
     }
 }
@@ -148,10 +148,12 @@ pub(crate) fn repartition_plan(
     let mut partitions = 0;
     let mut record_limit = config.output.max_message_bytes.max(BROKER_RECORD_BYTES);
     let mut retention: Option<i64> = None;
+    let mut is_untold = false;
     for topic in input_topics(config)? {
         let Some(input) = admin.describe(&topic)? else { continue };
         partitions = partitions.max(input.partitions);
-        unchecked(&topic, &input);
+        warn_if_untold(&topic, &input);
+        is_untold |= input.configs.is_err();
         record_limit = record_limit.max(number(&input, "max.message.bytes").unwrap_or(0));
         let keeps = number(&input, "retention.ms").unwrap_or(-1);
         retention = Some(if keeps < 0 { -1 } else { retention.map_or(keeps, |r| r.max(keeps)) });
@@ -173,6 +175,7 @@ pub(crate) fn repartition_plan(
         partitions,
         replication_factor,
         configs: fixed.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        unknown: lower.iter().filter(|_| is_untold).map(|(key, _)| (*key).to_owned()).collect(),
         at_least: lower.map(|(key, value)| (key.to_owned(), value)).into(),
     };
     Ok((plan, Repartitioned { partitions, record_limit }))
@@ -204,7 +207,8 @@ fn refused(
     error: TopicError,
 ) -> anyhow::Error {
     let context = if matches!(error, TopicError::Denied { .. }) {
-        format!("{key}: {operation} on topic {topic:?} is not granted")
+        let principal = cluster_settings(kafka).principal();
+        format!("{key}: {operation} on topic {topic:?} is not granted to {principal}")
     } else {
         format!("kafka.bootstrap_servers {:?}", kafka.bootstrap_servers)
     };
@@ -294,7 +298,11 @@ fn ensure(admin: &Admin, plan: &TopicPlan, key: &str, or_else: &str) -> anyhow::
 }
 
 fn warn_of(findings: Vec<Finding>) {
-    for Finding { topic, what, expected, got, remedy } in findings {
-        warn!(topic, what, expected, got, remedy, "a topic is not as it should be");
+    for Finding { topic, what, expected, got, remedy, is_told } in findings {
+        if is_told {
+            warn!(topic, what, expected, got, remedy, "a topic is not as it should be");
+        } else {
+            warn!(topic, expected, got, remedy, "a topic's settings could not be read");
+        }
     }
 }

@@ -33,6 +33,16 @@ impl Upstream {
         Ok(Self { observer, proof: Proof::default(), stage })
     }
 
+    /// Asks with connections of this configuration from now on.
+    ///
+    /// # Errors
+    /// If no client can be made.
+    pub(super) fn connect_anew(&mut self, config: &Config) -> Result<(), TopicError> {
+        let (group, topics) = (config.rekey_group(), &config.input.topics);
+        self.observer = GroupObserver::new(&client_settings(config), &group, topics)?;
+        Ok(())
+    }
+
     /// True if partitions wait for what other processes read: it should be asked again soon.
     pub(super) fn is_waited_for(&self) -> bool {
         self.stage.as_ref().is_some_and(|(board, _)| board.is_waiting())

@@ -13,6 +13,7 @@ use super::board::Board;
 use super::build::client_settings;
 use super::retention::Retention;
 use super::upstream::Upstream;
+use crate::secrets::Secrets;
 use crate::shutdown::Stop;
 use crate::worker::wall_now;
 
@@ -25,7 +26,7 @@ const NAP: Duration = Duration::from_millis(50);
 /// # Errors
 /// If no client or thread can be made.
 pub(crate) fn start(
-    config: &Config,
+    secrets: Arc<Secrets>,
     mut upstream: Option<Upstream>,
     partitions: i32,
     board: Arc<Board>,
@@ -33,13 +34,20 @@ pub(crate) fn start(
     exit_when_idle: Option<Duration>,
     mut retention: Option<Retention>,
 ) -> anyhow::Result<JoinHandle<()>> {
-    let settings = client_settings(config);
-    let mut observer = Observer::new(&settings)?;
-    let admin = Admin::new(&settings)?.with_patience(PATIENCE);
+    let mut follower = Clients::new(secrets);
+    let config = follower.secrets.config();
+    let (mut observer, mut admin) = observers(&config)?;
     let (group, topic) = (config.group.clone(), config.window_topic().to_owned());
     let watch = move || {
         let mut partitions = partitions as usize;
         while !stop.is_set() {
+            follower.follow(|config| {
+                if let Some(upstream) = &mut upstream {
+                    upstream.connect_anew(config)?;
+                }
+                (observer, admin) = observers(config)?;
+                Ok(())
+            });
             // Behind a re-key stage a partition is idle once the stage has nothing left for it.
             let asked_at = match &mut upstream {
                 None => Ok(Some(wall_now())),
@@ -89,13 +97,16 @@ pub(crate) fn start(
 /// # Errors
 /// If no thread can be made.
 pub(crate) fn start_rekey(
+    secrets: Arc<Secrets>,
     mut upstream: Upstream,
     stop: Arc<Stop>,
     exit_when_idle: Option<Duration>,
 ) -> anyhow::Result<JoinHandle<()>> {
+    let mut follower = Clients::new(secrets);
     let watch = move || {
         let started = wall_now();
         while !stop.is_set() {
+            follower.follow(|config| Ok(upstream.connect_anew(config)?));
             match upstream.look(PATIENCE) {
                 // Everything written since the start is re-keyed, and that was some time ago.
                 Ok(Some(proven)) => {
@@ -118,6 +129,38 @@ pub(crate) fn start_rekey(
         .name("watcher".to_owned())
         .spawn(watch)
         .context("starting the watcher")
+}
+
+fn observers(config: &Config) -> anyhow::Result<(Observer, Admin)> {
+    let settings = client_settings(config);
+    Ok((Observer::new(&settings)?, Admin::new(&settings)?.with_patience(PATIENCE)))
+}
+
+/// Follows the secrets for clients that only ask: they are made anew.
+struct Clients {
+    secrets: Arc<Secrets>,
+    seen: u64,
+}
+
+impl Clients {
+    /// Before the clients are made.
+    fn new(secrets: Arc<Secrets>) -> Self {
+        let mut seen = 0;
+        secrets.newer_than(&mut seen);
+        Self { secrets, seen }
+    }
+
+    fn follow(&mut self, connect: impl FnOnce(&Config) -> anyhow::Result<()>) {
+        let mut seen = self.seen;
+        let Some(config) = self.secrets.newer_than(&mut seen) else { return };
+        match connect(&config) {
+            Ok(()) => self.seen = seen,
+            // The next look tries again.
+            Err(error) => {
+                warn!(error = format!("{error:#}"), "the watcher's clients cannot be made anew")
+            }
+        }
+    }
 }
 
 /// Until it is time to ask again, which it is at once if partitions wait for the answer.

@@ -15,7 +15,7 @@ pub(super) fn print(config: &Config) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "# Replace {PRINCIPAL} by the principal that tailsift runs as.")?;
     let mut last = None;
-    for Grant { kafka, resource, operation, purpose } in grants(config) {
+    for Grant { kafka, resource, operation, purpose, .. } in grants(config) {
         let servers = &kafka.bootstrap_servers;
         if last.as_ref() != Some(&resource) {
             writeln!(out)?;

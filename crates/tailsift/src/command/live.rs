@@ -11,8 +11,9 @@ use tailsift_kafka::{Admin, Isolation, Partitioner, ReadRange, Reader};
 use tailsift_otlp::Scanner;
 use tailsift_trace::{Interest, TraceId};
 
+use crate::app::grants::{REMEDY, missing};
 use crate::app::topics::input_topics;
-use crate::app::{client_settings, format_of};
+use crate::app::{Role, client_settings, format_of, knock};
 use crate::worker::Format;
 
 /// So many of a partition's newest records are looked at, fewer where there are many partitions.
@@ -32,8 +33,15 @@ const ENCODINGS: [Encoding; 4] =
 
 /// Tells what is in each input topic; true if the configuration fits.
 pub(super) fn look(config: &Config, out: &mut impl Write) -> anyhow::Result<bool> {
+    knock(config)?;
+    let mut fits = true;
+    for grant in missing(config, Role::Both)? {
+        let (what, principal, purpose) = (grant.what(), grant.principal(), grant.purpose);
+        writeln!(out, "{what} is not granted to {principal}: {purpose}; {REMEDY}")?;
+        fits = false;
+    }
     let topics = input_topics(config)?;
-    let mut fits = !topics.is_empty();
+    fits &= !topics.is_empty();
     if topics.is_empty() {
         writeln!(out, "no topic matches input.topics {:?}", config.input.topics)?;
     }

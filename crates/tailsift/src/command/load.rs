@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use tailsift_config::{Config, Import, Report, import_collector_file, load_file};
+use tailsift_config::{Config, ConfigError, ConfigFile, Import, Report, import_collector_file};
 use tracing_subscriber::filter::ParseError;
 
 /// A configuration or a command line that is not right: exit code 2.
@@ -24,9 +24,22 @@ impl std::error::Error for WrongConfiguration {}
 /// # Errors
 /// All that is wrong, in one error that [`exit_code`] tells from failures while running.
 pub(crate) fn load(path: &Path, overrides: &[String]) -> anyhow::Result<Config> {
-    let config = load_file(path, overrides).map_err(|errors| {
+    Ok(load_with_file(path, overrides)?.0)
+}
+
+/// The same, and the file as it was read, for those who look again at what it refers to.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn load_with_file(
+    path: &Path,
+    overrides: &[String],
+) -> anyhow::Result<(Config, ConfigFile)> {
+    let wrong = |errors: Vec<ConfigError>| {
         WrongConfiguration(format!("{}:\n{}", path.display(), Report(&errors)))
-    })?;
+    };
+    let file = ConfigFile::read(path, overrides).map_err(wrong)?;
+    let config = file.load().map_err(wrong)?;
     let elsewhere = config.output.kafka.as_ref().map(|kafka| ("output.", kafka));
     let mut lines = Vec::new();
     for (section, kafka) in [("", &config.kafka)].into_iter().chain(elsewhere) {
@@ -38,7 +51,7 @@ pub(crate) fn load(path: &Path, overrides: &[String]) -> anyhow::Result<Config> 
         let text = format!("{}:\n{}", path.display(), lines.join("\n"));
         return Err(WrongConfiguration(text).into());
     }
-    Ok(config)
+    Ok((config, file))
 }
 
 /// Loads a Collector's configuration.

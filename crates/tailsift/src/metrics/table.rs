@@ -179,6 +179,20 @@ pub(crate) const RECORDS_MISSING: Metric = Metric::counter(
     "Records that were deleted from the input topic before they were read and decided: lost. \
      Lengthen its retention.",
 );
+/// Secrets that were replaced.
+pub(crate) const SECRETS_RELOADED: Metric = Metric::counter(
+    "tailsift_secrets_reloaded_total",
+    &["outcome"],
+    "Times that replaced certificates or passwords were found: taken, or refused (those from before \
+     stay in use, and the new ones are tried again after kafka.reload_interval).",
+);
+/// Workers whose clients were made anew.
+pub(crate) const RECONNECTS: Metric = Metric::counter(
+    "tailsift_reconnects_total",
+    &["worker"],
+    "Times that a worker ended in order and made its Kafka clients anew, to use replaced \
+     certificates. Passwords are given to clients that run.",
+);
 /// A partition's clock.
 pub(crate) const STREAM_TIME: Metric = Metric::gauge(
     "tailsift_partition_stream_time_seconds",
@@ -403,6 +417,8 @@ pub(crate) const TABLE: &[Metric] = &[
     PARTITIONS_RESTORING,
     PARTITIONS_REFUSED,
     RECORDS_MISSING,
+    SECRETS_RELOADED,
+    RECONNECTS,
     BUILD,
     RESIDENT_MEMORY,
     UPTIME,

@@ -182,6 +182,8 @@ fn publish_everything() {
     stage.poison_record(PoisonReason::NO_VALUE);
     stage.epoch_committed(Duration::from_millis(20));
     publish_rekey_lag("otlp_spans", 5, 1608);
+    count_reload("taken");
+    count_reconnect(3);
     publish_partition(
         5,
         PartitionLag {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tailsift_kafka::{Assigned, Membership, Sink, SinkEvent};
+use tailsift_kafka::{Assigned, ClientSettings, Membership, Sink, SinkEvent};
 use tailsift_sampler::{DeadLetter, RecordAt, Shard};
 use tailsift_trace::{Batch, Millis};
 use tracing::warn;
@@ -80,6 +80,16 @@ impl WorkerCore {
     /// Connects what writes.
     pub(crate) fn make_ready(&mut self) -> anyhow::Result<()> {
         Ok(self.sink.make_ready()?)
+    }
+
+    /// Logs in as these settings say, the next time that a broker asks.
+    pub(crate) fn log_in(
+        &mut self,
+        client: &ClientSettings,
+        export_client: Option<&ClientSettings>,
+    ) -> anyhow::Result<()> {
+        self.restoring.connect_anew(client)?;
+        Ok(self.sink.log_in(client, export_client)?)
     }
 
     pub(crate) fn handle_assigned(&mut self, partitions: Vec<Assigned>) {

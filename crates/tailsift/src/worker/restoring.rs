@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 
-use tailsift_kafka::{Assigned, Recovered, Restorer};
+use tailsift_kafka::{Assigned, ClientSettings, Recovered, Restorer, TopicError};
 use tailsift_sampler::{Restored, Shard};
 use tracing::{error, info, warn};
 
@@ -28,6 +28,10 @@ pub(crate) struct Started {
 impl Restoring {
     pub(crate) fn new(restorer: Restorer, accept_lost_decisions: bool) -> Self {
         Self { restorer, accept_lost_decisions, refused: BTreeMap::new(), records_missing: 0 }
+    }
+
+    pub(crate) fn connect_anew(&mut self, client: &ClientSettings) -> Result<(), TopicError> {
+        self.restorer.connect_anew(client)
     }
 
     pub(crate) fn begin(&mut self, assigned: Vec<Assigned>) {
