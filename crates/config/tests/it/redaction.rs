@@ -216,11 +216,11 @@ fn request(key: &str, value: &str) -> Vec<u8> {
     let spans =
         json!([{ "traceId": "4bf92f3577b34da6a3ce929d0e0e4736", "attributes": attributes }]);
     let request = json!({ "resourceSpans": [{ "scopeSpans": [{ "spans": spans }] }] });
-    json_to_protobuf(request.to_string().as_bytes()).unwrap()
+    json_to_protobuf(request.to_string().as_bytes()).expect("a request in JSON")
 }
 
 fn attributes(request: &[u8]) -> Vec<(String, String)> {
-    read_spans(request).unwrap().remove(0).attributes
+    read_spans(request).expect("a request in protobuf").remove(0).attributes
 }
 
 /// Each table of the page holds what the rules above it do.

@@ -300,7 +300,12 @@ fn tree(node: &Node<'_>, within: &[Node<'_>]) -> Tree {
     match node.value {
         Value::Array(_) => Tree::List(siblings(within).map(|(n, w)| tree(n, w)).collect()),
         Value::Map(_) => Tree::Map(entries_of(within)),
-        value => scalar(value),
+        value @ (Value::Empty
+        | Value::Text(_)
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Double(_)
+        | Value::Bytes(_)) => scalar(value),
     }
 }
 

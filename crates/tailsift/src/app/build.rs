@@ -244,5 +244,6 @@ fn scope(config: &Config) -> u64 {
 
 /// The fingerprint as a number.
 fn policies_fingerprint(config: &Config) -> u64 {
-    u64::from_str_radix(&config.verdict_fingerprint(), 16).expect("a fingerprint is 16 hexadecimal digits")
+    u64::from_str_radix(&config.verdict_fingerprint(), 16)
+        .expect("a fingerprint is 16 hexadecimal digits")
 }
