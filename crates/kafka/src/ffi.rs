@@ -195,8 +195,8 @@ pub(crate) fn allowed_operations<C: ClientContext>(
     }
 }
 
-/// # Safety
-/// The event must be alive.
+/// Reads the answer off its event.
+// SAFETY: whoever calls owns the event, which must be alive until the call returns.
 unsafe fn read_allowed(
     event: *mut rdsys::rd_kafka_event_t,
 ) -> Result<Vec<(String, Allowed)>, String> {
