@@ -31,23 +31,14 @@ fn span(trace: u8, more: &str) -> String {
     )
 }
 
-#[test]
-fn traces_are_told_in_columns() {
+/// What is told of these batches.
+fn told(batches: &[String]) -> String {
     let import = tailsift_config::import_collector(CONFIG, None, &|_| None);
     let import = import.unwrap_or_else(|errors| panic!("{}", tailsift_config::Report(&errors)));
     let policies: Arc<PolicySet> = import.config.policy_set().into();
     let mut scanner = Scanner::new(policies.interest().clone());
     let mut trial = Trial::new(Arc::clone(&policies), Manner::AtEnd, Millis(0));
-    for text in [
-        span(1, r#","status":{"code":2},"endTimeUnixNano":"1760000000012345678""#),
-        span(2, r#","attributes":[{"key":"http.route","value":{"stringValue":"/healthz"}}]"#),
-        span(
-            3,
-            r#","flags":1,"parentSpanId":"00000000000000aa","endTimeUnixNano":"1760000000100000000""#,
-        ),
-        span(4, &format!(r#","name":"{}""#, "x".repeat(2000))),
-        span(5, r#","endTimeUnixNano":"1760000065000000000""#),
-    ] {
+    for text in batches {
         let payload = json_to_protobuf(text.as_bytes()).unwrap();
         let batch = scanner.scan(&payload).unwrap();
         trial.handle_batch(&batch);
@@ -58,6 +49,21 @@ fn traces_are_told_in_columns() {
     write(&mut out, &told).unwrap();
     let text = String::from_utf8(out).unwrap();
     assert!(text.lines().all(|line| measure_text_width(line) <= 100), "{text}");
+    text
+}
+
+#[test]
+fn traces_are_told_in_columns() {
+    let text = told(&[
+        span(1, r#","status":{"code":2},"endTimeUnixNano":"1760000000012345678""#),
+        span(2, r#","attributes":[{"key":"http.route","value":{"stringValue":"/healthz"}}]"#),
+        span(
+            3,
+            r#","flags":1,"parentSpanId":"00000000000000aa","endTimeUnixNano":"1760000000100000000""#,
+        ),
+        span(4, &format!(r#","name":"{}""#, "x".repeat(2000))),
+        span(5, r#","endTimeUnixNano":"1760000065000000000""#),
+    ]);
     expect![[r#"
         trace 01010101010101010101010101010101  keep
           decided by  errors
