@@ -55,7 +55,7 @@ const DEFAULTS: &[(&str, &str)] = &[
     // A full prefetch queue would otherwise idle its partition for a second.
     ("fetch.queue.backoff.ms", "20"),
     ("fetch.wait.max.ms", "100"),
-    ("queued.max.messages.kbytes", "32768"),
+    ("queued.max.messages.kbytes", "16384"),
     ("check.crcs", "true"),
 ];
 

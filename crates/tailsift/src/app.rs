@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use tailsift_config::{Config, ConfigFile};
-use tailsift_kafka::check_access;
+use tailsift_kafka::{check_access, keep_freed_memory};
 use tailsift_sampler::{Gauges, Stats};
 use tokio::runtime::Runtime;
 use tokio::sync::watch as flag;
@@ -114,6 +114,7 @@ pub(crate) fn run(config: &Config, file: ConfigFile, wishes: Wishes) -> anyhow::
         rekey_workers = rekeys,
         "starting"
     );
+    keep_freed_memory();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("http")

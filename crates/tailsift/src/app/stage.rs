@@ -26,6 +26,10 @@ use crate::worker::{RecordReader, Target};
 /// cost little each, but are fetched and held whole.
 const RECORD_BYTES: usize = 64 << 10;
 
+/// What a worker of the stage holds at most, however much the configuration would let it: epochs of
+/// half of it cost little each, and memory that is written once and let go costs more than the copy.
+const BUFFER_BYTES_MAX: usize = 32 << 20;
+
 /// What re-key workers are made of.
 pub(super) struct Stage {
     secrets: Arc<Secrets>,
@@ -75,7 +79,7 @@ impl Stage {
             rekeyer: Rekeyer::new(RekeyLimits {
                 record_bytes: RECORD_BYTES.min(self.target.record_limit),
                 record_time: self.record_time(),
-                buffer_bytes: config.output.buffer_limit,
+                buffer_bytes: config.output.buffer_limit.min(BUFFER_BYTES_MAX),
             }),
             sink: Sink::new(self.sink_settings(config, number)),
             flush: self.repartition.flush,

@@ -96,7 +96,7 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         let line =
             |name: &str| text.lines().find(|line| line.starts_with(&format!("| {name}"))).unwrap();
-        assert!(line("tailsift").contains("| 1/16.0 |"), "{text}");
+        assert!(line("tailsift").contains(" 1/16.0 |"), "{text}");
         assert!(line("tailsift").contains(" 2.0 |"), "{text}");
         assert!(line("tailsift").ends_with("| all 5 whole, no other, none twice |"), "{text}");
         assert!(
