@@ -1,12 +1,13 @@
 //! A checked document as settings, and what no single key can tell.
 
+mod derive;
 mod input;
 mod redaction;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tailsift_policy::{Compatibility, Derive, Policy, PolicyError, PolicySet, Semantics};
+use tailsift_policy::{Compatibility, Policy, PolicyError, PolicySet, Semantics};
 
 use crate::check::Check;
 use crate::key::Within;
@@ -303,7 +304,6 @@ fn policies(root: &Node, view: &View<'_>, check: &mut Check) -> (Vec<Policy>, Op
 /// What could not be read has been reported and may be anything: policies are compiled all the same.
 fn semantics(view: &View<'_>) -> Option<Semantics> {
     let whose = [Compatibility::Tailsift, Compatibility::Collector];
-    let derive = view.section("derive")?;
     Some(Semantics {
         compatibility: view.choice("compatibility", &COMPATIBILITY, whose)?,
         sample_on_first_match: view.boolean("sample_on_first_match").unwrap_or_default(),
@@ -311,17 +311,15 @@ fn semantics(view: &View<'_>) -> Option<Semantics> {
             .integer("maximum_trace_size_bytes")
             .and_then(|bytes| u64::try_from(bytes).ok())
             .unwrap_or_default(),
-        derive: Derive {
-            confidence: derive.section("confidence")?.texts("attributes").unwrap_or_default(),
-            model_version: derive.section("model_version")?.texts("attributes").unwrap_or_default(),
-        },
+        derive: derive::read(&view.section("derive")?)?,
     })
 }
 
 /// Reports what the core refused, without values that must not be shown.
 fn refuse(root: &Node, error: &PolicyError, check: &mut Check) {
     let place = root.at(&error.path).place;
-    let policy = error.path.find(']').map_or("policies", |end| &error.path[..=end]);
+    let whole = if error.path.starts_with("derive") { "derive" } else { "policies" };
+    let policy = error.path.find(']').map_or(whole, |end| &error.path[..=end]);
     let mut told = without_secrets(&on_one_line(&error.message), root.at(policy));
     // Conditions and patterns are quoted in pieces, which no replacement finds.
     root.at(&error.path).scalars(&mut |scalar| {

@@ -1,13 +1,14 @@
 //! A short name for everything that a verdict, or an export, depends on.
 
+mod inference;
+
 use tailsift_otlp::{
     Preset, RedactionAction, RedactionKeys, RedactionPlace, RedactionRule, RedactionValues,
 };
 use tailsift_policy::{
-    And, BooleanAttribute, BytesLimiting, Compatibility, Composite, Derive, DropIf, ErrorMode,
-    Kind, Latency, LowConfidence, NameMatch, Not, NumericAttribute, OttlCondition, Policy,
-    Probabilistic, RateAllocation, RateLimiting, Scale, Semantics, SpanCount, SpanLatency,
-    StatusCodes, StringAttribute, TraceState,
+    And, BooleanAttribute, BytesLimiting, Compatibility, Composite, Derive, DerivePattern, Derived,
+    DropIf, ErrorMode, Kind, Latency, Not, NumericAttribute, OttlCondition, Policy, Probabilistic,
+    RateAllocation, RateLimiting, Semantics, SpanCount, StatusCodes, StringAttribute, TraceState,
 };
 
 /// 16 hexadecimal digits.
@@ -24,9 +25,7 @@ pub(crate) fn of(
         Compatibility::Collector => 1,
     });
     hash.integer(i64::from(*sample_on_first_match));
-    let Derive { confidence, model_version } = derive;
-    hash.texts(confidence);
-    hash.texts(model_version);
+    hash.derive(derive);
     hash.policies(policies);
     // What is off leaves the name as it was before there was this key.
     if *maximum_trace_size_bytes > 0 {
@@ -78,6 +77,20 @@ impl Hash {
     fn optional(&mut self, value: Option<i64>) {
         self.integer(i64::from(value.is_some()));
         self.integer(value.unwrap_or(0));
+    }
+
+    fn derive(&mut self, derive: &Derive) {
+        let Derive { model, model_version, preprocessing_version, confidence } = derive;
+        for Derived { attributes, pattern } in
+            [model, model_version, preprocessing_version, confidence]
+        {
+            self.texts(attributes);
+            self.integer(i64::from(pattern.is_some()));
+            if let Some(DerivePattern { from, regex }) = pattern {
+                self.text(from);
+                self.text(regex);
+            }
+        }
     }
 
     fn policies(&mut self, policies: &[Policy]) {
@@ -144,6 +157,7 @@ impl Hash {
             Kind::Not(Not(policy)) => self.combined("not", std::slice::from_ref(policy)),
             Kind::Drop(DropIf(policies)) => self.combined("drop", policies),
             Kind::Composite(kind) => self.composite(kind),
+            Kind::TraceCondition(kind) => self.trace_condition(kind),
         }
     }
 
@@ -189,35 +203,6 @@ impl Hash {
         });
         self.texts(span);
         self.texts(span_event);
-    }
-
-    fn low_confidence(&mut self, kind: &LowConfidence) {
-        let LowConfidence { below, per_model_version, scale } = kind;
-        self.text("low_confidence");
-        self.number(*below);
-        self.length(per_model_version.len());
-        for (version, bound) in per_model_version {
-            self.text(version);
-            self.number(*bound);
-        }
-        self.integer(match scale {
-            Scale::Unit => 0,
-            Scale::Percent => 1,
-        });
-    }
-
-    fn span_latency(&mut self, kind: &SpanLatency) {
-        let SpanLatency { span_name, name_match, service, above_ns } = kind;
-        self.text("span_latency");
-        self.text(span_name);
-        self.integer(match name_match {
-            NameMatch::Exact => 0,
-            NameMatch::Prefix => 1,
-            NameMatch::Regex => 2,
-        });
-        self.integer(i64::from(service.is_some()));
-        self.text(service.as_deref().unwrap_or(""));
-        self.bytes(&above_ns.to_le_bytes());
     }
 
     fn rule(&mut self, rule: &RedactionRule) {

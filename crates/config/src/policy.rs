@@ -1,12 +1,11 @@
 //! Policies: the Collector's YAML, ours beside it, as the core's kinds.
 
-use std::collections::BTreeMap;
+mod inference;
 
 use tailsift_policy::{
-    And, BooleanAttribute, BytesLimiting, Composite, DropIf, ErrorMode, Kind, Latency,
-    LowConfidence, NameMatch, Not, NumericAttribute, OttlCondition, Policy, Probabilistic,
-    RateAllocation, RateLimiting, Scale, SpanCount, SpanLatency, StatusCodes, StringAttribute,
-    TraceState,
+    And, BooleanAttribute, BytesLimiting, Composite, DropIf, ErrorMode, Kind, Latency, Not,
+    NumericAttribute, OttlCondition, Policy, Probabilistic, RateAllocation, RateLimiting,
+    SpanCount, StatusCodes, StringAttribute, TraceState,
 };
 use tailsift_trace::StatusCode;
 
@@ -17,9 +16,9 @@ use crate::read;
 use crate::suggest::nearest;
 use crate::table::{
     AND, BOOLEAN_ATTRIBUTE, BYTES_LIMITING, COMPOSITE, DROP, ERROR_MODES, KINDS, KindEntry,
-    LATENCY, LATER_KINDS, LOW_CONFIDENCE, MATCHES, NOT, NUMERIC_ATTRIBUTE, OTTL_CONDITION, POLICY,
-    PROBABILISTIC, RATE_ALLOCATION, RATE_LIMITING, SCALES, SPAN_COUNT, SPAN_LATENCY, STATUS_CODE,
-    STATUS_CODES, STRING_ATTRIBUTE, SUB_POLICY, TRACE_STATE,
+    LATENCY, LATER_KINDS, LOW_CONFIDENCE, NOT, NUMERIC_ATTRIBUTE, OTTL_CONDITION, POLICY,
+    PROBABILISTIC, RATE_ALLOCATION, RATE_LIMITING, SPAN_COUNT, SPAN_LATENCY, STATUS_CODE,
+    STATUS_CODES, STRING_ATTRIBUTE, SUB_POLICY, TRACE_CONDITION, TRACE_STATE,
 };
 use crate::view::View;
 
@@ -133,8 +132,11 @@ fn build_kind(node: &Node, path: &str, within: Within) -> Option<Kind> {
         "numeric_attribute" => Kind::NumericAttribute(numeric(&body(&NUMERIC_ATTRIBUTE))?),
         "string_attribute" => Kind::StringAttribute(string(&body(&STRING_ATTRIBUTE))?),
         "probabilistic" => Kind::Probabilistic(probabilistic(&body(&PROBABILISTIC))?),
-        "low_confidence" => Kind::LowConfidence(low_confidence(&body(&LOW_CONFIDENCE))?),
-        "span_latency" => Kind::SpanLatency(span_latency(&body(&SPAN_LATENCY))?),
+        "low_confidence" => Kind::LowConfidence(inference::low_confidence(&body(&LOW_CONFIDENCE))?),
+        "span_latency" => Kind::SpanLatency(inference::span_latency(&body(&SPAN_LATENCY))?),
+        "trace_condition" => {
+            Kind::TraceCondition(inference::trace_condition(&body(&TRACE_CONDITION))?)
+        }
         "boolean_attribute" => Kind::BooleanAttribute(boolean(&body(&BOOLEAN_ATTRIBUTE))?),
         "trace_state" => Kind::TraceState(trace_state(&body(&TRACE_STATE))?),
         "trace_flags" => Kind::TraceFlags,
@@ -188,29 +190,6 @@ fn probabilistic(body: &View<'_>) -> Option<Probabilistic> {
     Some(Probabilistic {
         sampling_percentage: body.number("sampling_percentage")?,
         hash_salt: body.text("hash_salt")?,
-    })
-}
-
-fn low_confidence(body: &View<'_>) -> Option<LowConfidence> {
-    let mut per_model_version = BTreeMap::new();
-    for (version, bound) in body.entries("per_model_version") {
-        per_model_version.insert(version.to_owned(), read::number(bound).ok()?);
-    }
-    let scales = [Scale::Unit, Scale::Percent];
-    Some(LowConfidence {
-        below: body.number("below")?,
-        per_model_version,
-        scale: body.choice("scale", &SCALES, scales)?,
-    })
-}
-
-fn span_latency(body: &View<'_>) -> Option<SpanLatency> {
-    let matches = [NameMatch::Exact, NameMatch::Prefix, NameMatch::Regex];
-    Some(SpanLatency {
-        span_name: body.text("span_name")?,
-        name_match: body.choice("match", &MATCHES, matches)?,
-        service: body.optional("service", View::text)?,
-        above_ns: u64::try_from(body.fine_duration("above")?.as_nanos()).ok()?,
     })
 }
 

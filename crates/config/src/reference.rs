@@ -93,9 +93,18 @@ fn yaml_keys(text: &mut String, section: &Section, indent: usize) {
 fn yaml_key(text: &mut String, key: &Key, indent: usize) {
     let (margin, name) = (" ".repeat(indent), key.name);
     if let Type::Section(inner) | Type::SectionOrOff(inner) = &key.kind {
-        if let Presence::Default("off") = key.presence {
-            push(text, format_args!("{margin}{name}: off\n"));
-            return;
+        let is_needed = |key: &Key| matches!(key.presence, Presence::Required(_));
+        match key.presence {
+            Presence::Default(value) => {
+                push(text, format_args!("{margin}{name}: {value}\n"));
+                return;
+            }
+            // Without it is something else than with all its keys at their defaults.
+            Presence::Optional(otherwise) if inner.keys.iter().any(is_needed) => {
+                push(text, format_args!("{margin}# {name}: {otherwise}\n"));
+                return;
+            }
+            Presence::Optional(_) | Presence::Required(_) => {}
         }
         // A section of which every key is commented out still reads as one.
         push(text, format_args!("{margin}{name}:\n"));

@@ -92,7 +92,10 @@ fn plain(kind: &Type, node: &crate::node::Node) -> Value {
     match &node.value {
         Yaml::Null | Yaml::Broken => Value::Null,
         Yaml::List(items) => items.iter().map(|item| plain(&Type::Text, item)).collect(),
-        Yaml::Map(_) => json!({}),
+        Yaml::Map(entries) => {
+            let entry = |e: &crate::node::Entry| (e.key.clone(), plain(&Type::Text, &e.node));
+            Value::Object(entries.iter().map(entry).collect())
+        }
         Yaml::Scalar(scalar) => {
             if let Type::Integer { min, max } = kind
                 && let Ok(number) = read::integer(node, *min, *max)

@@ -1,5 +1,7 @@
 //! The keys of the configuration file: the one source of what is read, checked, and documented.
 
+mod derive;
+mod inference;
 mod ottl;
 mod policies;
 mod redaction;
@@ -7,16 +9,20 @@ mod streams;
 
 use std::time::Duration;
 
+pub(crate) use inference::{
+    LOW_CONFIDENCE, MATCHES, OF_ARRAYS, RATIO, SCALES, SPAN_KINDS, SPAN_LATENCY, SPAN_MATCH,
+    TRACE_CONDITION, TRACE_TEST,
+};
 pub(crate) use ottl::{ERROR_MODES, OTTL_CONDITION};
 pub(crate) use policies::{
     AND, BOOLEAN_ATTRIBUTE, BYTES_LIMITING, COMPOSITE, DROP, KINDS, KindEntry, LATENCY,
-    LATER_KINDS, LOW_CONFIDENCE, MATCHES, NOT, NUMERIC_ATTRIBUTE, POLICY, PROBABILISTIC,
-    RATE_ALLOCATION, RATE_LIMITING, SCALES, SPAN_COUNT, SPAN_LATENCY, STATUS_CODE, STATUS_CODES,
-    STRING_ATTRIBUTE, SUB_POLICY, TRACE_STATE,
+    LATER_KINDS, NOT, NUMERIC_ATTRIBUTE, POLICY, PROBABILISTIC, RATE_ALLOCATION, RATE_LIMITING,
+    SPAN_COUNT, STATUS_CODE, STATUS_CODES, STRING_ATTRIBUTE, SUB_POLICY, TRACE_STATE,
 };
 
 pub(crate) use redaction::{ACTIONS, PLACES, PRESETS, REDACTION_RULE};
 
+use derive::DERIVE;
 use streams::{INPUT, OUTPUT, REPARTITION};
 
 use crate::key::{Choice, Key, Presence, Refused, Section, Type, Within};
@@ -340,51 +346,6 @@ static WINDOW: Section = Section {
             "is not supported by this version: it belongs to `completion: structural`, and there is `completion: wait`",
         ),
     ],
-};
-
-static DERIVE: Section = Section {
-    keys: &[
-        key(
-            "confidence",
-            Type::Section(&CONFIDENCE),
-            Optional("all defaults"),
-            "A prediction's confidence",
-        ),
-        key(
-            "model_version",
-            Type::Section(&MODEL_VERSION),
-            Optional("all defaults"),
-            "The version of the model that answered",
-        ),
-    ],
-    refused: &[refused("model", DERIVED), refused("preprocessing_version", DERIVED)],
-};
-
-const DERIVED: &str = "is not supported by this version: confidence and model_version are derived";
-const NAMES: Type = Type::List { item: &Type::Text, min: 1, max: 64 };
-static PATTERN: [Refused; 1] = [refused(
-    "pattern",
-    "is not supported by this version: list attributes that hold the value itself",
-)];
-
-static CONFIDENCE: Section = Section {
-    keys: &[key(
-        "attributes",
-        NAMES,
-        Default("[prediction_confidence, prediction.confidence, model.confidence, confidence]"),
-        "Attributes that hold it, as numbers; all that a span carries are looked at",
-    )],
-    refused: &PATTERN,
-};
-
-static MODEL_VERSION: Section = Section {
-    keys: &[key(
-        "attributes",
-        NAMES,
-        Default("[model_version, triton.model_version, service.version]"),
-        "Attributes that hold it; the first that is there counts, a span's before its resource's",
-    )],
-    refused: &PATTERN,
 };
 
 static HTTP: Section = Section {

@@ -3,7 +3,7 @@
 use regex::bytes::{Regex, RegexBuilder};
 use tailsift_trace::{Attribute, AttributeKey, Batch, Interest, Span, UnixNano};
 
-use crate::facts::Bit;
+use crate::facts::{Bit, Word};
 use crate::kind::{Kind, Policy, Rule};
 use crate::limiters::Budgets;
 use crate::pattern::{self, PATTERN_BYTES_MAX};
@@ -16,8 +16,16 @@ pub(crate) struct Compiler<'a> {
     pub(crate) reads_randomness: bool,
     pub(crate) interest: Interest,
     pub(crate) budgets: Budgets,
-    bits: u16,
+    /// The next free bit, or the end of a full word.
+    bit: usize,
+    /// The next free word; the first is for bits, since it needs no heap.
+    word: usize,
+    /// Up to here there are words with numbers; 0 without any.
+    numbers: usize,
 }
+
+/// The most words of bits and numbers that a set notes of a trace: 8 KiB.
+const WORDS_MAX: usize = 1024;
 
 /// Where a policy stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,7 +56,9 @@ impl<'a> Compiler<'a> {
             reads_randomness: false,
             interest: Interest::default(),
             budgets: Budgets::default(),
-            bits: 0,
+            bit: 0,
+            word: 1,
+            numbers: 0,
         }
     }
 
@@ -63,9 +73,38 @@ impl<'a> Compiler<'a> {
 
     /// A bit of a trace's facts.
     pub(crate) fn bit(&mut self) -> Bit {
-        let bit = Bit(self.bits);
-        self.bits += 1;
+        if self.bit > 0 && self.bit.is_multiple_of(64) {
+            self.bit = 64 * self.next_word();
+        }
+        let bit = Bit(self.bit as u16);
+        self.bit += 1;
         bit
+    }
+
+    /// A number of a trace's facts.
+    pub(crate) fn word(&mut self) -> Word {
+        let word = Word(self.next_word() as u16);
+        self.numbers = self.word;
+        word
+    }
+
+    fn next_word(&mut self) -> usize {
+        if self.word == WORDS_MAX {
+            let message = format!(
+                "note more than {WORDS_MAX} words of a trace: have fewer counts, sums and policies"
+            );
+            if !self.errors.iter().any(|error| error.message == message) {
+                self.refuse("policies", message);
+            }
+            return 0;
+        }
+        self.word += 1;
+        self.word - 1
+    }
+
+    /// How many words to make room for in each trace.
+    pub(crate) fn words(&self) -> usize {
+        self.numbers
     }
 
     /// Compiles a regular expression, in the Collector's dialect if need be, or refuses it.
@@ -138,6 +177,7 @@ impl Within {
             | Kind::SpanCount(_)
             | Kind::RateLimiting(_)
             | Kind::BytesLimiting(_)
+            | Kind::TraceCondition(_)
             | Kind::OttlCondition(_) => true,
         }
     }

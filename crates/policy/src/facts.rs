@@ -4,7 +4,7 @@ use tailsift_trace::UnixNano;
 
 /// The small state that policies judge.
 ///
-/// 64 bytes; a set of more than 64 bits of policy state moves to the heap.
+/// 64 bytes; policy state of more than 64 bits, numbers included, lies on the heap.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Facts {
     /// Spans folded in, repeats included.
@@ -32,14 +32,10 @@ impl Facts {
         (self.end.0 as i64).saturating_sub(self.start.0 as i64)
     }
 
-    /// What the policies noted, 64 bits to a word, lowest first, up to the last bit that is set.
-    /// A bit's meaning hangs on the policy set.
+    /// What the policies noted, bits and numbers, 64 bits to a word, lowest first, up to the last bit
+    /// that is set. A bit's meaning hangs on the policy set.
     pub fn words(&self) -> &[u64] {
-        let words = match &self.bits {
-            Bits::Inline(bits) => std::slice::from_ref(bits),
-            Bits::Heap(words) => words,
-        };
-        without_zeros_at_end(words)
+        without_zeros_at_end(self.bits.words())
     }
 
     /// The same facts with what [`words`](Self::words) gave in place of what was noted.
@@ -69,18 +65,33 @@ pub struct Tally {
     pub confidence_unreadable: u64,
     /// Conditions in OTTL that failed while they were tried, on spans and events.
     pub ottl_failures: u64,
+    /// Attributes that a `trace_condition` calculates with, and that were NaN or no number.
+    pub numbers_unreadable: u64,
 }
 
 /// A policy's place in [`Bits`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Bit(pub(crate) u16);
 
-/// A bit per predicate that some span fulfilled.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A number's place in [`Bits`]: a word of its own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Word(pub(crate) u16);
+
+/// A bit per predicate that some span fulfilled, and words that hold numbers.
+#[derive(Clone, Debug)]
 pub(crate) enum Bits {
     Inline(u64),
     Heap(Box<[u64]>),
 }
+
+/// How much room there is for zeros makes no difference.
+impl PartialEq for Bits {
+    fn eq(&self, other: &Self) -> bool {
+        without_zeros_at_end(self.words()) == without_zeros_at_end(other.words())
+    }
+}
+
+impl Eq for Bits {}
 
 impl Default for Bits {
     fn default() -> Self {
@@ -107,15 +118,52 @@ impl Bits {
         }
     }
 
+    /// A number; 0 until it was changed.
+    pub(crate) fn number(&self, word: Word) -> u64 {
+        self.words().get(usize::from(word.0)).copied().unwrap_or(0)
+    }
+
+    /// A number, to be changed.
+    pub(crate) fn number_mut(&mut self, word: Word) -> &mut u64 {
+        &mut self.on_heap(usize::from(word.0) + 1)[usize::from(word.0)]
+    }
+
+    /// Makes room for so many words at once, so that numbers cost a trace one allocation.
+    #[inline]
+    pub(crate) fn reserve(&mut self, words: usize) {
+        if words > self.words().len() {
+            self.on_heap(words);
+        }
+    }
+
+    #[inline]
+    fn words(&self) -> &[u64] {
+        match self {
+            Self::Inline(bits) => std::slice::from_ref(bits),
+            Self::Heap(words) => words,
+        }
+    }
+
     #[cold]
     fn set_on_heap(&mut self, word: usize, mask: u64) {
-        let mut words = match self {
-            Self::Inline(bits) => vec![*bits],
-            Self::Heap(words) => words.to_vec(),
-        };
-        words.resize(words.len().max(word + 1), 0);
-        words[word] |= mask;
-        *self = Self::Heap(words.into());
+        self.on_heap(word + 1)[word] |= mask;
+    }
+
+    /// The words on the heap, at least so many.
+    fn on_heap(&mut self, len: usize) -> &mut [u64] {
+        if let Self::Heap(words) = self
+            && words.len() >= len
+        {
+            // A second look: a borrow that is returned would last through the other branch.
+        } else {
+            let mut words = self.words().to_vec();
+            words.resize(len.max(words.len()), 0);
+            *self = Self::Heap(words.into());
+        }
+        match self {
+            Self::Heap(words) => words,
+            Self::Inline(bits) => std::slice::from_mut(bits),
+        }
     }
 }
 
@@ -161,6 +209,20 @@ mod tests {
             assert_eq!(emptied, Facts { spans: 7, ..Facts::default() });
             assert_eq!(emptied.with_words(words), facts);
         }
+    }
+
+    #[test]
+    fn numbers_have_words_of_their_own() {
+        let mut bits = Bits::default();
+        bits.set(Bit(5));
+        assert_eq!(bits.number(Word(3)), 0);
+        bits.reserve(4);
+        assert_eq!(bits, Bits::Inline(32), "room makes no difference");
+        *bits.number_mut(Word(2)) += 7;
+        *bits.number_mut(Word(9)) += 1;
+        assert_eq!([2, 3, 9].map(|word| bits.number(Word(word))), [7, 0, 1]);
+        assert!(bits.get(Bit(5)));
+        assert_ne!(bits, Bits::Inline(32));
     }
 
     #[test]

@@ -15,8 +15,10 @@ pub(crate) mod probabilistic;
 pub(crate) mod rate_limiting;
 pub(crate) mod span_count;
 pub(crate) mod span_latency;
+pub(crate) mod span_match;
 pub(crate) mod status_code;
 pub(crate) mod string_attribute;
+pub(crate) mod trace_condition;
 pub(crate) mod trace_flags;
 pub(crate) mod trace_state;
 
@@ -39,6 +41,7 @@ use crate::kind::span_count::SpanCount;
 use crate::kind::span_latency::SpanLatency;
 use crate::kind::status_code::StatusCodes;
 use crate::kind::string_attribute::StringAttribute;
+use crate::kind::trace_condition::TraceCondition;
 use crate::kind::trace_state::TraceState;
 use crate::limiters::Limiters;
 use crate::{Facts, Tally, Threshold, Vote};
@@ -93,6 +96,8 @@ pub enum Kind {
     Drop(DropIf),
     /// Sub-policies that share a budget.
     Composite(Composite),
+    /// Tests of the whole trace.
+    TraceCondition(TraceCondition),
 }
 
 /// A kind, compiled.
@@ -117,6 +122,7 @@ pub(crate) enum Rule {
     Not(Box<Rule>),
     Drop(Vec<Rule>),
     Composite(Box<composite::Compiled>),
+    TraceCondition(trace_condition::Rule),
 }
 
 /// A trace that is being judged.
@@ -160,7 +166,8 @@ impl Kind {
             | Self::TraceFlags
             | Self::SpanCount(_)
             | Self::RateLimiting(_)
-            | Self::BytesLimiting(_) => 1,
+            | Self::BytesLimiting(_)
+            | Self::TraceCondition(_) => 1,
         }
     }
 
@@ -186,6 +193,7 @@ impl Kind {
             Self::Drop(_) => "drop",
             Self::Composite(_) => "composite",
             Self::OttlCondition(_) => "ottl_condition",
+            Self::TraceCondition(_) => "trace_condition",
         }
     }
 
@@ -214,6 +222,7 @@ impl Kind {
             Self::Not(kind) => Rule::Not(Box::new(kind.compile(path, compiler))),
             Self::Drop(kind) => Rule::Drop(kind.compile(path, compiler)),
             Self::Composite(kind) => Rule::Composite(Box::new(kind.compile(path, compiler))),
+            Self::TraceCondition(kind) => Rule::TraceCondition(kind.compile(path, compiler)),
         }
     }
 }
@@ -237,6 +246,7 @@ impl Rule {
             Self::BooleanAttribute(rule) => rule.fold(facts, context),
             Self::TraceState(rule) => rule.fold(facts, context),
             Self::TraceFlags(rule) => rule.fold(facts, context),
+            Self::TraceCondition(rule) => rule.fold(facts, context, tally),
             Self::Not(rule) => rule.fold(facts, context, tally),
             Self::And(rules) | Self::Drop(rules) => {
                 rules.iter().for_each(|rule| rule.fold(facts, context, tally));
@@ -264,6 +274,7 @@ impl Rule {
             Self::TraceState(rule) => rule.sampled(facts),
             Self::TraceFlags(rule) => rule.sampled(facts),
             Self::SpanCount(rule) => rule.sampled(facts),
+            Self::TraceCondition(rule) => rule.sampled(facts),
             Self::RateLimiting(rule) => rule.sampled(case),
             Self::BytesLimiting(rule) => rule.sampled(case),
             Self::And(rules) => return and::all(rules.iter().map(|rule| rule.vote(case))),
@@ -294,7 +305,8 @@ impl Rule {
             | Self::BooleanAttribute(_)
             | Self::TraceState(_)
             | Self::TraceFlags(_)
-            | Self::SpanCount(_) => true,
+            | Self::SpanCount(_)
+            | Self::TraceCondition(_) => true,
         }
     }
 
@@ -316,6 +328,7 @@ impl Rule {
             | Self::TraceState(_)
             | Self::TraceFlags(_)
             | Self::SpanCount(_)
+            | Self::TraceCondition(_)
             | Self::OttlCondition(_) => false,
         }
     }
@@ -342,6 +355,7 @@ impl Rule {
             | Self::TraceState(_)
             | Self::TraceFlags(_)
             | Self::SpanCount(_)
+            | Self::TraceCondition(_)
             | Self::RateLimiting(_)
             | Self::BytesLimiting(_)
             | Self::Not(_)

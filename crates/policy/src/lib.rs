@@ -21,6 +21,7 @@
 
 mod compile;
 mod decision;
+mod derive;
 mod error;
 mod facts;
 mod kind;
@@ -33,6 +34,7 @@ mod set;
 mod size;
 
 pub use decision::{CloseReason, Decision, Outcome, SubPolicy, Threshold, Verdict, Vote};
+pub use derive::DerivedName;
 pub use error::PolicyError;
 pub use facts::{Facts, Tally};
 pub use kind::and::And;
@@ -41,7 +43,7 @@ pub use kind::bytes_limiting::BytesLimiting;
 pub use kind::composite::{Composite, RateAllocation};
 pub use kind::drop::DropIf;
 pub use kind::latency::Latency;
-pub use kind::low_confidence::{LowConfidence, Scale};
+pub use kind::low_confidence::{LowConfidence, OfArrays, Scale};
 pub use kind::not::Not;
 pub use kind::numeric_attribute::NumericAttribute;
 pub use kind::ottl_condition::{ErrorMode, OttlCondition};
@@ -49,10 +51,12 @@ pub use kind::probabilistic::Probabilistic;
 pub use kind::rate_limiting::RateLimiting;
 pub use kind::span_count::SpanCount;
 pub use kind::span_latency::{NameMatch, SpanLatency};
+pub use kind::span_match::SpanMatch;
 pub use kind::status_code::StatusCodes;
 pub use kind::string_attribute::StringAttribute;
+pub use kind::trace_condition::{Measure, TraceCondition, TraceTest};
 pub use kind::trace_state::TraceState;
 pub use kind::{Kind, Policy};
 pub use limiters::Limiters;
-pub use semantics::{Compatibility, Derive, Semantics};
+pub use semantics::{Compatibility, Derive, DerivePattern, Derived, Semantics};
 pub use set::PolicySet;

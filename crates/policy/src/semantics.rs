@@ -11,26 +11,87 @@ pub enum Compatibility {
     Collector,
 }
 
-/// Where derived attributes are read from: aliases in the order of preference.
+/// Where derived attributes are read from. There is no standard for any of them; the defaults are
+/// what instrumentations of model servers and clients write.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Derive {
-    /// A prediction's confidence, a number.
-    pub confidence: Vec<String>,
+    /// The model that answered, a text.
+    pub model: Derived,
     /// The version of the model that answered, a text or an integer.
-    pub model_version: Vec<String>,
+    pub model_version: Derived,
+    /// The version of what prepared the model's input, a text or an integer.
+    pub preprocessing_version: Derived,
+    /// A prediction's confidence, a number; all that a span carries are looked at.
+    pub confidence: Derived,
+}
+
+/// Where one derived attribute is read from: the first of these that is there, on the span, else
+/// on its resource.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Derived {
+    /// Attributes that hold it, in the order of preference.
+    pub attributes: Vec<String>,
+    /// Where none of them is, a part of another attribute.
+    pub pattern: Option<DerivePattern>,
+}
+
+/// A part of a text attribute.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DerivePattern {
+    /// The attribute.
+    pub from: String,
+    /// A regular expression, unanchored; its first group is the part, or all of the match if it
+    /// has none.
+    pub regex: String,
+}
+
+impl Derived {
+    fn of(attributes: &[&str], path: Option<&str>) -> Self {
+        let pattern =
+            |regex: &str| DerivePattern { from: "url.path".into(), regex: regex.to_owned() };
+        Self {
+            attributes: attributes.iter().copied().map(String::from).collect(),
+            pattern: path.map(pattern),
+        }
+    }
 }
 
 impl Default for Derive {
     fn default() -> Self {
-        let owned = |names: &[&str]| names.iter().copied().map(String::from).collect();
         Self {
-            confidence: owned(&[
-                "prediction_confidence",
-                "prediction.confidence",
-                "model.confidence",
-                "confidence",
-            ]),
-            model_version: owned(&["model_version", "triton.model_version", "service.version"]),
+            model: Derived::of(
+                &[
+                    "gen_ai.response.model",
+                    "gen_ai.request.model",
+                    "llm.model_name",
+                    "llm.response.model_name",
+                    "llm.request.model_name",
+                    "triton.model_name",
+                    "model.id",
+                    "remote_model",
+                    "ai.model_id",
+                ],
+                Some("/v[12]/models/([^/:]+)"),
+            ),
+            model_version: Derived::of(
+                &["model_version", "triton.model_version", "service.version"],
+                Some("/v2/models/[^/]+/versions/([^/]+)"),
+            ),
+            preprocessing_version: Derived::of(
+                &["preprocessing_version", "preprocessing.version"],
+                None,
+            ),
+            confidence: Derived::of(
+                &[
+                    "prediction_confidence",
+                    "prediction.confidence",
+                    "model.confidence",
+                    "confidence",
+                    "gen_ai.evaluation.score.value",
+                    "evaluation.score",
+                ],
+                None,
+            ),
         }
     }
 }

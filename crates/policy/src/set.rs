@@ -22,6 +22,8 @@ pub struct PolicySet {
     interest: Interest,
     semantics: Semantics,
     reads_randomness: bool,
+    /// Words with numbers to make room for in each trace's facts.
+    words: usize,
 }
 
 impl PolicySet {
@@ -41,6 +43,7 @@ impl PolicySet {
         }
         let mut compiler = Compiler::new(&semantics);
         check_names(&policies, &mut compiler.errors);
+        compiler.check_derive();
         let mut names = Vec::with_capacity(policies.len());
         let mut rules = Vec::with_capacity(policies.len());
         for (index, policy) in policies.into_iter().enumerate() {
@@ -51,6 +54,7 @@ impl PolicySet {
         if semantics.maximum_trace_size_bytes > 0 {
             compiler.interest.ask_for_sizes();
         }
+        let words = compiler.words();
         let Compiler { errors, interest, reads_randomness, budgets, .. } = compiler;
         if !errors.is_empty() {
             return Err(errors);
@@ -58,7 +62,7 @@ impl PolicySet {
         let drops = |place: &usize| matches!(rules[*place], Rule::Drop(_));
         let (mut order, rest): (Vec<usize>, Vec<usize>) = (0..rules.len()).partition(drops);
         order.extend(rest);
-        Ok(Self { names, rules, order, budgets, interest, semantics, reads_randomness })
+        Ok(Self { names, rules, order, budgets, interest, semantics, reads_randomness, words })
     }
 
     /// What budgets have on one of so many partitions of the input: all of their share.
@@ -123,6 +127,7 @@ impl PolicySet {
         if self.interest.wants_sizes() {
             size::fold(facts, batch.sizes_of(chunk));
         }
+        facts.bits.reserve(self.words);
         for span in batch.spans_of(chunk) {
             self.fold_times(facts, span);
             facts.spans = facts.spans.saturating_add(1);

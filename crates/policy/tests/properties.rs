@@ -3,9 +3,10 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 use tailsift_policy::{
-    And, BooleanAttribute, Compatibility, DropIf, Facts, Kind, Latency, Not, NumericAttribute,
-    Policy, PolicySet, Probabilistic, RateLimiting, Semantics, SpanCount, StatusCodes,
-    StringAttribute, Tally, TraceState, Verdict, Vote,
+    And, BooleanAttribute, Compatibility, DropIf, Facts, Kind, Latency, Measure, Not,
+    NumericAttribute, Policy, PolicySet, Probabilistic, RateLimiting, Semantics, SpanCount,
+    SpanMatch, StatusCodes, StringAttribute, Tally, TraceCondition, TraceState, TraceTest, Verdict,
+    Vote,
 };
 use tailsift_trace::{
     Attribute, Batch, Chunk, Interest, Millis, Resource, Span, SpanId, StatusCode, TraceId,
@@ -87,7 +88,26 @@ fn simple() -> impl Strategy<Value = Kind> + Clone {
         Kind::TraceFlags,
         Kind::SpanCount(SpanCount { min_spans: 2, max_spans: 4 }),
         Kind::Probabilistic(chance),
+        Kind::TraceCondition(condition(Measure::Sum(KEY.into()), 6.5)),
+        Kind::TraceCondition(condition(Measure::Min(KEY.into()), 0.0)),
+        Kind::TraceCondition(condition(Measure::Max(KEY.into()), 6.5)),
+        Kind::TraceCondition(condition(Measure::Count(failed()), 1.0)),
+        Kind::TraceCondition(TraceCondition { all: vec![lacks()], any: vec![] }),
     ])
+}
+
+fn failed() -> SpanMatch {
+    SpanMatch { status: Some(StatusCode::ERROR), ..SpanMatch::default() }
+}
+
+fn lacks() -> TraceTest {
+    let absent = Measure::Absent(SpanMatch { attribute: Some(KEY.into()), ..failed() });
+    TraceTest { measures: vec![absent], ..TraceTest::default() }
+}
+
+fn condition(measure: Measure, above: f64) -> TraceCondition {
+    let test = TraceTest { measures: vec![measure], above: Some(above), below: None };
+    TraceCondition { all: vec![], any: vec![test] }
 }
 
 fn policies() -> impl Strategy<Value = Vec<Policy>> {
@@ -200,7 +220,7 @@ proptest! {
         spans in prop::collection::vec(seen(), 1..6),
         repeated in any::<prop::sample::Index>(),
     ) {
-        let counts = |kind: &Kind| matches!(kind, Kind::SpanCount(_));
+        let counts = |kind: &Kind| matches!(kind, Kind::SpanCount(_) | Kind::TraceCondition(_));
         if any_is(&policies, &counts) {
             return Ok(());
         }

@@ -243,6 +243,7 @@ impl Plan {
             below: UNSURE_BELOW,
             per_model_version: Default::default(),
             scale: Scale::Unit,
+            of_arrays: None,
         };
         vec![
             Policy::new("errors", Kind::StatusCode(StatusCodes(vec![StatusCode::ERROR]))),

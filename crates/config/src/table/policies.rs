@@ -1,5 +1,6 @@
 //! The kinds of policy and the keys of their bodies.
 
+use super::inference::{LOW_CONFIDENCE, SPAN_LATENCY, TRACE_CONDITION};
 use super::{OTTL_CONDITION, choice, key, refused};
 use crate::key::Presence::{Default, Optional, Required};
 use crate::key::{Choice, Refused, Section, Type, Within};
@@ -57,7 +58,7 @@ pub(crate) static SUB_POLICY: Section = Section {
 };
 
 /// All kinds of this version.
-pub(crate) static KINDS: [KindEntry; 19] = [
+pub(crate) static KINDS: [KindEntry; 20] = [
     kind(
         "status_code",
         "A span has one of these status codes",
@@ -162,6 +163,12 @@ pub(crate) static KINDS: [KindEntry; 19] = [
         "{span_name: \"Feature Extraction\", above: 500ms}",
     ),
     kind(
+        "trace_condition",
+        "Counts, sums, extremes and absences over the whole trace",
+        &TRACE_CONDITION,
+        "{all: [{sum: gen_ai.usage.input_tokens, above: 8000}]}",
+    ),
+    kind(
         "ottl_condition",
         "A span, or an event of one, fulfils a condition in OTTL, the Collector's language for such",
         &OTTL_CONDITION,
@@ -170,10 +177,9 @@ pub(crate) static KINDS: [KindEntry; 19] = [
 ];
 
 /// Kinds that are not here yet, with what comes nearest.
-pub(crate) static LATER_KINDS: [Refused; 6] = [
+pub(crate) static LATER_KINDS: [Refused; 5] = [
     refused("drift", "; low_confidence with per_model_version comes nearest"),
     refused("rate_per_key", "; rate_limiting has one rate for all"),
-    refused("trace_condition", "; and combines conditions on different spans"),
     refused("fragmented", ""),
     refused("failure", "; status_code with [ERROR] comes nearest"),
     refused("forced", "; string_attribute on an attribute that asks for it comes nearest"),
@@ -183,13 +189,6 @@ pub(crate) static STATUS_CODES: [Choice; 3] = [
     choice("ERROR", "STATUS_CODE_ERROR"),
     choice("OK", "STATUS_CODE_OK"),
     choice("UNSET", "STATUS_CODE_UNSET"),
-];
-pub(crate) static SCALES: [Choice; 2] =
-    [choice("unit", "attributes hold 0 to 1"), choice("percent", "attributes hold 0 to 100")];
-pub(crate) static MATCHES: [Choice; 3] = [
-    choice("exact", "byte for byte"),
-    choice("prefix", "names that start so"),
-    choice("regex", "names that hold a match"),
 ];
 
 pub(crate) static STATUS_CODE: Section = Section {
@@ -414,58 +413,6 @@ pub(crate) static BYTES_LIMITING: Section = Section {
     keys: &[
         key("bytes_per_second", WHOLE, Required("1000000"), "The rate, for the whole input"),
         key("burst_capacity", WHOLE, Default("0"), BURST),
-    ],
-    refused: &[],
-};
-
-pub(crate) static LOW_CONFIDENCE: Section = Section {
-    keys: &[
-        key(
-            "below",
-            Type::Number,
-            Required("0.5"),
-            "The bound, above 0 and at most 1 on either scale; a value equal to it is not below",
-        ),
-        key(
-            "per_model_version",
-            Type::Map { item: &Type::Number },
-            Default("{}"),
-            "Other bounds for some model versions, for example {recsys-v3: 0.6}",
-        ),
-        key(
-            "scale",
-            Type::Choice { here: &SCALES, later: &[] },
-            Default("unit"),
-            "How attributes are written",
-        ),
-    ],
-    refused: &[refused(
-        "of_arrays",
-        "is not supported by this version: attributes that are arrays are counted, not read",
-    )],
-};
-
-pub(crate) static SPAN_LATENCY: Section = Section {
-    keys: &[
-        key(
-            "span_name",
-            Type::Text,
-            Required("\"Feature Extraction\""),
-            "The span's name, a prefix of it, or a pattern",
-        ),
-        key(
-            "match",
-            Type::Choice { here: &MATCHES, later: &[] },
-            Default("exact"),
-            "How names are compared",
-        ),
-        key(
-            "above",
-            Type::FineDuration,
-            Required("500ms"),
-            "A span of exactly this duration is not long",
-        ),
-        key("service", Type::Text, Optional("any service"), "Only spans of this service.name"),
     ],
     refused: &[],
 };

@@ -135,7 +135,7 @@ fn repeated_keys() {
                     3 | window: {decision_wait: 1s, decision_wait: 2s}
             "policies:\n  - {name: a, type: b}\n  - {name: a, name: b}\n"
                 kafka.bootstrap_servers: is required, for example `bootstrap_servers: "localhost:9092"`
-                line 2: policies[0].type: b is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, ottl_condition
+                line 2: policies[0].type: b is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, ottl_condition
                     2 |   - {name: a, type: b}
                 line 3: policies[1].type: is required, for example `type: status_code`
                     3 |   - {name: a, name: b}
@@ -490,8 +490,8 @@ fn what_later_versions_have() {
         "window: {completion: structural, settle: 1s}",
         "input: {encoding: jaeger_json}",
         "input: {encoding: zipkin_thrift}",
-        "derive: {model_version: {pattern: {from: url.path, regex: \"/v([0-9]+)/\"}}}",
-        "derive: {model: {attributes: [a]}, preprocessing_version: {}}",
+        "derive: {model_version: {pattern: {from: url.path, regex: '/v([0-9]+'}}}",
+        "derive: {model: {pattern: {from: url.path}}, preprocessing_version: {pattern: url.path}}",
         "derive: {confidense: {attributes: [a]}, tenant: {}}",
         "derive: {confidence: {attributes: []}}",
     ];
@@ -509,14 +509,14 @@ fn what_later_versions_have() {
                 line 3: input.encoding: jaeger_json is not supported by this version: use otlp_proto, otlp_json, jaeger_proto or zipkin_json
             input: {encoding: zipkin_thrift}
                 line 3: input.encoding: zipkin_thrift is not supported by this version: use otlp_proto, otlp_json, jaeger_proto or zipkin_json
-            derive: {model_version: {pattern: {from: url.path, regex: "/v([0-9]+)/"}}}
-                line 3: derive.model_version.pattern: is not supported by this version: list attributes that hold the value itself
-            derive: {model: {attributes: [a]}, preprocessing_version: {}}
-                line 3: derive.model: is not supported by this version: confidence and model_version are derived
-                line 3: derive.preprocessing_version: is not supported by this version: confidence and model_version are derived
+            derive: {model_version: {pattern: {from: url.path, regex: '/v([0-9]+'}}}
+                line 3: derive.model_version.pattern.regex: "/v([0-9]+" is no regular expression: unclosed group
+            derive: {model: {pattern: {from: url.path}}, preprocessing_version: {pattern: url.path}}
+                line 3: derive.model.pattern.regex: is required, for example `regex: "/v2/models/[^/]+/versions/([^/]+)"`
+                line 3: derive.preprocessing_version.pattern: expected a mapping with the keys from, regex, got url.path
             derive: {confidense: {attributes: [a]}, tenant: {}}
-                line 3: derive.confidense: unknown key: did you mean confidence? known here: confidence, model_version
-                line 3: derive.tenant: unknown key: known here are confidence, model_version
+                line 3: derive.confidense: unknown key: did you mean confidence? known here: confidence, model, model_version, preprocessing_version
+                line 3: derive.tenant: unknown key: known here are confidence, model, model_version, preprocessing_version
             derive: {confidence: {attributes: []}}
                 line 3: derive.confidence.attributes: expected a list of at least 1, got 0
         "#]],

@@ -23,7 +23,7 @@ fn every_example_loads() {
             count += 1;
         }
     }
-    assert!(count >= 6, "{count} examples");
+    assert!(count >= 7, "{count} examples");
 }
 
 #[test]
@@ -32,6 +32,21 @@ fn examples_hold_the_policies_they_promise() {
         ("minimal.yaml", &["errors"] as &[&str]),
         ("errors-and-slow.yaml", &["errors", "slow"]),
         ("inference.yaml", &["errors", "slow", "unsure", "slow-features"]),
+        (
+            "genai.yaml",
+            &[
+                "errors",
+                "heavy",
+                "verbose",
+                "slow-first-token",
+                "cut-short",
+                "tool-trouble",
+                "unfinished",
+                "unanswered",
+                "doubtful",
+                "baseline",
+            ],
+        ),
         ("budget.yaml", &["errors", "baseline", "some-slow-checkouts"]),
         ("peers.yaml", &["errors", "slow", "low_confidence"]),
     ] {
@@ -53,7 +68,7 @@ fn kinds_load_as_documented() {
     let reference = tailsift_config::reference();
     let examples: Vec<_> =
         reference.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(examples.len(), 19);
+    assert_eq!(examples.len(), 20);
     for text in examples {
         let config = loaded(&format!("kafka: {{bootstrap_servers: b}}\npolicies:\n{text}"));
         let kind = match &config.policies()[0].kind {
@@ -76,6 +91,7 @@ fn kinds_load_as_documented() {
             Kind::Not(_) => "not",
             Kind::Drop(_) => "drop",
             Kind::Composite(_) => "composite",
+            Kind::TraceCondition(_) => "trace_condition",
         };
         assert!(text.contains(&format!("type: {kind}")), "{text} loads as {kind}");
     }

@@ -6,7 +6,7 @@ use crate::{BASE, check_keys, check_policies, loaded};
 
 #[test]
 fn kinds_that_are_not_here() {
-    let kinds = ["drift", "rate_per_key", "trace_condition", "fragmented", "failure", "forced"];
+    let kinds = ["drift", "rate_per_key", "fragmented", "failure", "forced"];
     let case = |kind: &&str| format!("- {{name: {kind}, type: {kind}, {kind}: {{}}}}");
     let cases: Vec<_> = kinds.iter().map(case).collect();
     check_policies(
@@ -14,16 +14,14 @@ fn kinds_that_are_not_here() {
         &expect![[r#"
             - {name: drift, type: drift, drift: {}}
             - {name: rate_per_key, type: rate_per_key, rate_per_key: {}}
-            - {name: trace_condition, type: trace_condition, trace_condition: {}}
             - {name: fragmented, type: fragmented, fragmented: {}}
             - {name: failure, type: failure, failure: {}}
             - {name: forced, type: forced, forced: {}}
-                line 3: policies[0].type: drift is not supported by this version; low_confidence with per_model_version comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, ottl_condition
-                line 4: policies[1].type: rate_per_key is not supported by this version; rate_limiting has one rate for all; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, ottl_condition
-                line 5: policies[2].type: trace_condition is not supported by this version; and combines conditions on different spans; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, ottl_condition
-                line 6: policies[3].type: fragmented is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, ottl_condition
-                line 7: policies[4].type: failure is not supported by this version; status_code with [ERROR] comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, ottl_condition
-                line 8: policies[5].type: forced is not supported by this version; string_attribute on an attribute that asks for it comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, ottl_condition
+                line 3: policies[0].type: drift is not supported by this version; low_confidence with per_model_version comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, ottl_condition
+                line 4: policies[1].type: rate_per_key is not supported by this version; rate_limiting has one rate for all; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, ottl_condition
+                line 5: policies[2].type: fragmented is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, ottl_condition
+                line 6: policies[3].type: failure is not supported by this version; status_code with [ERROR] comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, ottl_condition
+                line 7: policies[4].type: forced is not supported by this version; string_attribute on an attribute that asks for it comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, ottl_condition
         "#]],
     );
 }
@@ -65,9 +63,9 @@ fn shapes_of_policies() {
             - {name: 5, type: always_sample}
                 line 3: policies[0].name: expected text, got the number 5: put it in quotes
             - {name: x, type: always-sample}
-                line 3: policies[0].type: always-sample is no kind of policy: did you mean always_sample? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, ottl_condition
+                line 3: policies[0].type: always-sample is no kind of policy: did you mean always_sample? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, ottl_condition
             - {name: x, type: span_name}
-                line 3: policies[0].type: span_name is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, ottl_condition
+                line 3: policies[0].type: span_name is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, ottl_condition
             - {name: x, type: always_sample, enabled: true}
                 line 3: policies[0].enabled: unknown key: known here are name, type, always_sample
             - {name: x, type: always_sample, always_sample: {}}
@@ -124,7 +122,7 @@ fn values_of_policies() {
         "- {name: x, type: string_attribute, string_attribute: {key: k, values: ['(foo', '(?<=a)b'], enabled_regex_matching: true}}",
         "- {name: x, type: probabilistic, probabilistic: {sampling_percentage: 10, hash_salt: s}}",
         "- {name: x, type: probabilistic, probabilistic: {sampling_percentage: .nan}}",
-        "- {name: x, type: low_confidence, low_confidence: {below: 50, scale: percent, of_arrays: min, per_model_version: {v1.2: 2, v2: high}}}",
+        "- {name: x, type: low_confidence, low_confidence: {below: 50, scale: percent, of_arrays: median, per_model_version: {v1.2: 2, v2: high}}}",
         "- {name: x, type: span_latency, span_latency: {span_name: '[', match: regex, above: 500}}\n- {name: y, type: span_latency, span_latency: {span_name: '[', match: regex, above: 500ms}}",
     ];
     check_policies(
@@ -158,14 +156,55 @@ fn values_of_policies() {
                 line 3: policies[0].probabilistic.hash_salt: has no effect here, where the trace's own randomness decides: remove it, or set `compatibility: collector`
             - {name: x, type: probabilistic, probabilistic: {sampling_percentage: .nan}}
                 line 3: policies[0].probabilistic.sampling_percentage: expected a number, got .nan
-            - {name: x, type: low_confidence, low_confidence: {below: 50, scale: percent, of_arrays: min, per_model_version: {v1.2: 2, v2: high}}}
-                line 3: policies[0].low_confidence.of_arrays: is not supported by this version: attributes that are arrays are counted, not read
+            - {name: x, type: low_confidence, low_confidence: {below: 50, scale: percent, of_arrays: median, per_model_version: {v1.2: 2, v2: high}}}
+                line 3: policies[0].low_confidence.of_arrays: expected min, max or mean, got median
                 line 3: policies[0].low_confidence.per_model_version.v2: expected a number, got high
             - {name: x, type: span_latency, span_latency: {span_name: '[', match: regex, above: 500}}
             - {name: y, type: span_latency, span_latency: {span_name: '[', match: regex, above: 500ms}}
                 line 3: policies[0].span_latency.above: expected a duration with a unit (ms, s, m, h) such as 30s, got 500
                 line 4: policies[1].span_latency.span_name: "[" is no regular expression: unclosed character class
         "#]],
+    );
+}
+
+#[test]
+fn conditions_on_traces() {
+    let cases = [
+        "{}",
+        "{all: [], any: null}",
+        "{all: [{count: {}, above: 1}], any: [{sum: a, above: 1}]}",
+        "{all: [{sum: a}, {count: {}, sum: a, above: 1}, {above: 1}]}",
+        "{all: [{ratio: {of: a}, above: 1}, {absent: {kind: rpc, status: FAILED}}]}",
+        "{any: [{count: {name: retry}, above: 3}, {max: a, above: 1s}, {absent: {values: [x]}}]}",
+        "{any: [{root: {span_name: '(', match: regex}}, {count: {}, above: 2, below: 1}]}",
+    ];
+    let cases =
+        cases.map(|body| format!("- {{name: x, type: trace_condition, trace_condition: {body}}}"));
+    check_policies(
+        &cases.each_ref().map(String::as_str),
+        &expect![[r#"
+        - {name: x, type: trace_condition, trace_condition: {}}
+            line 3: policies[0].trace_condition: needs tests under just one of `all` and `any`
+        - {name: x, type: trace_condition, trace_condition: {all: [], any: null}}
+            line 3: policies[0].trace_condition.all: expected a list of at least 1, got 0
+            line 3: policies[0].trace_condition.any: expected a list, got nothing
+        - {name: x, type: trace_condition, trace_condition: {all: [{count: {}, above: 1}], any: [{sum: a, above: 1}]}}
+            line 3: policies[0].trace_condition: needs tests under just one of `all` and `any`
+        - {name: x, type: trace_condition, trace_condition: {all: [{sum: a}, {count: {}, sum: a, above: 1}, {above: 1}]}}
+            line 3: policies[0].trace_condition.all[0]: sum needs above, below or both
+            line 3: policies[0].trace_condition.all[1]: needs just one of count, sum, min, max, ratio, absent and root, got 2
+            line 3: policies[0].trace_condition.all[2]: needs just one of count, sum, min, max, ratio, absent and root, got 0
+        - {name: x, type: trace_condition, trace_condition: {all: [{ratio: {of: a}, above: 1}, {absent: {kind: rpc, status: FAILED}}]}}
+            line 3: policies[0].trace_condition.all[0].ratio.to: is required, for example `to: gen_ai.usage.input_tokens`
+            line 3: policies[0].trace_condition.all[1].absent.kind: expected internal, server, client, producer or consumer, got rpc
+            line 3: policies[0].trace_condition.all[1].absent.status: expected ERROR, OK or UNSET, got FAILED
+        - {name: x, type: trace_condition, trace_condition: {any: [{count: {name: retry}, above: 3}, {max: a, above: 1s}, {absent: {values: [x]}}]}}
+            line 3: policies[0].trace_condition.any[0].count.name: unknown key: known here are span_name, match, service, kind, status, attribute, values, model, model_version, preprocessing_version
+            line 3: policies[0].trace_condition.any[1].above: expected a number, got 1s
+        - {name: x, type: trace_condition, trace_condition: {any: [{root: {span_name: '(', match: regex}}, {count: {}, above: 2, below: 1}]}}
+            line 3: policies[0].trace_condition.any[0].root.span_name: "(" is no regular expression: unclosed group
+            line 3: policies[0].trace_condition.any[1]: nothing is above 2 and below 1: above must be the lesser
+    "#]],
     );
 }
 
@@ -243,14 +282,14 @@ fn policies_within_policies() {
             - {name: x, type: and, and: {and_sub_policy: [{type: and, and: {and_sub_policy: []}}]}}
                 line 3: policies[0].and.and_sub_policy[0].type: and cannot stand within an and: list its policies here
             - {name: x, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: -1}}, {type: nope}]}}
-                line 3: policies[0].and.and_sub_policy[1].type: nope is no kind of policy: did you mean not? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, not, low_confidence, span_latency, ottl_condition
+                line 3: policies[0].and.and_sub_policy[1].type: nope is no kind of policy: did you mean not? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, not, low_confidence, span_latency, trace_condition, ottl_condition
                 line 3: policies[0].and.and_sub_policy[0].latency.threshold_ms: must not be negative, got -1
             - {name: x, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: -1}}]}}
                 line 3: policies[0].and.and_sub_policy[0].latency.threshold_ms: must not be negative, got -1
             - {name: x, type: and, and: {and_sub_policy: [{type: drop}, {type: composite}, {type: drift}]}}
                 line 3: policies[0].and.and_sub_policy[0].type: drop cannot stand within an and: it stands in the list alone
                 line 3: policies[0].and.and_sub_policy[1].type: composite cannot stand within an and: it stands in the list alone
-                line 3: policies[0].and.and_sub_policy[2].type: drift is not supported by this version; low_confidence with per_model_version comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, not, low_confidence, span_latency, ottl_condition
+                line 3: policies[0].and.and_sub_policy[2].type: drift is not supported by this version; low_confidence with per_model_version comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, not, low_confidence, span_latency, trace_condition, ottl_condition
             - {name: x, type: not, not: {}}
                 line 3: policies[0].not.not_sub_policy: is required, for example `not_sub_policy: {name: slow, type: latency, latency: {threshold_ms: 500}}`
             - {name: x, type: not, not: {not_sub_policy: [{type: always_sample}]}}

@@ -2,7 +2,7 @@
 
 use expect_test::expect;
 use tailsift_config::{Compression, Config, Delivery, Encoding, Partitioner, Start};
-use tailsift_policy::{Compatibility, Kind};
+use tailsift_policy::{Compatibility, Derive, DerivePattern, Derived, Kind};
 use tailsift_sampler::Limits;
 use tailsift_trace::Millis;
 
@@ -77,7 +77,7 @@ http: off
     assert_eq!(config.decisions.topic, "verdicts");
     assert_eq!(config.semantics().compatibility, Compatibility::Collector);
     assert!(config.semantics().sample_on_first_match);
-    assert_eq!(config.semantics().derive.model_version, ["m", "n"]);
+    assert_eq!(config.semantics().derive.model_version.attributes, ["m", "n"]);
     assert_eq!(
         config.limits(4),
         Limits {
@@ -177,6 +177,17 @@ policies:
   - {name: k, type: span_latency, span_latency: {span_name: Feature Extraction, above: 500us}}
   - {name: l, type: span_latency, span_latency: {span_name: Feat, match: prefix, above: 1.5s, service: features}}
   - {name: m, type: span_latency, span_latency: {span_name: '^F.*n$', match: regex, above: 0s}}
+  - {name: n, type: low_confidence, low_confidence: {below: 0.5, of_arrays: mean}}
+  - name: o
+    type: trace_condition
+    trace_condition:
+      any:
+        - {count: {span_name: retry, match: prefix, service: s, kind: client, status: ERROR, attribute: a, values: ['1'], model: m, preprocessing_version: p}, above: 3}
+        - {sum: t, above: 8000, below: 1e4}
+        - {ratio: {of: o, to: i}, below: 0.5}
+        - {absent: {model_version: '7'}}
+        - {root:}
+  - {name: p, type: trace_condition, trace_condition: {all: [{min: a, below: 1}, {max: b, above: -2.5}]}}
 ",
     );
     let lines: Vec<_> = config.policies().iter().map(|policy| format!("{policy:?}")).collect();
@@ -190,12 +201,35 @@ policies:
         Policy { name: "g", kind: Probabilistic(Probabilistic { sampling_percentage: 0.5, hash_salt: "" }) }
         Policy { name: "h", kind: AlwaysSample }
         Policy { name: "i", kind: And(And { policies: [Policy { name: "x", kind: AlwaysSample }, Policy { name: "", kind: Latency(Latency { threshold_ms: 1, upper_threshold_ms: 0 }) }] }) }
-        Policy { name: "j", kind: LowConfidence(LowConfidence { below: 0.5, per_model_version: {"3": 1.0, "v1.2": 0.6}, scale: Percent }) }
+        Policy { name: "j", kind: LowConfidence(LowConfidence { below: 0.5, per_model_version: {"3": 1.0, "v1.2": 0.6}, scale: Percent, of_arrays: None }) }
         Policy { name: "k", kind: SpanLatency(SpanLatency { span_name: "Feature Extraction", name_match: Exact, service: None, above_ns: 500000 }) }
         Policy { name: "l", kind: SpanLatency(SpanLatency { span_name: "Feat", name_match: Prefix, service: Some("features"), above_ns: 1500000000 }) }
-        Policy { name: "m", kind: SpanLatency(SpanLatency { span_name: "^F.*n$", name_match: Regex, service: None, above_ns: 0 }) }"#]].assert_eq(&lines.join("\n"));
+        Policy { name: "m", kind: SpanLatency(SpanLatency { span_name: "^F.*n$", name_match: Regex, service: None, above_ns: 0 }) }
+        Policy { name: "n", kind: LowConfidence(LowConfidence { below: 0.5, per_model_version: {}, scale: Unit, of_arrays: Some(Mean) }) }
+        Policy { name: "o", kind: TraceCondition(TraceCondition { all: [], any: [TraceTest { measures: [Count(SpanMatch { span_name: Some("retry"), name_match: Prefix, service: Some("s"), kind: Some(3), status: Some(StatusCode(2)), attribute: Some("a"), values: ["1"], derived: [(Model, "m"), (PreprocessingVersion, "p")] })], above: Some(3.0), below: None }, TraceTest { measures: [Sum("t")], above: Some(8000.0), below: Some(10000.0) }, TraceTest { measures: [Ratio { of: "o", to: "i" }], above: None, below: Some(0.5) }, TraceTest { measures: [Absent(SpanMatch { span_name: None, name_match: Exact, service: None, kind: None, status: None, attribute: None, values: [], derived: [(ModelVersion, "7")] })], above: None, below: None }, TraceTest { measures: [Root(SpanMatch { span_name: None, name_match: Exact, service: None, kind: None, status: None, attribute: None, values: [], derived: [] })], above: None, below: None }] }) }
+        Policy { name: "p", kind: TraceCondition(TraceCondition { all: [TraceTest { measures: [Min("a")], above: None, below: Some(1.0) }, TraceTest { measures: [Max("b")], above: Some(-2.5), below: None }], any: [] }) }"#]].assert_eq(&lines.join("\n"));
     let set = config.policy_set();
-    assert_eq!(set.names().len(), 13);
+    assert_eq!(set.names().len(), 16);
+}
+
+#[test]
+fn derived_attributes() {
+    let derive = |text: &str| loaded(&format!("{BASE}derive: {text}\n")).semantics().derive.clone();
+    let defaults = derive("{}");
+    assert_eq!(defaults, Derive::default());
+    assert_eq!(derive("{model:, confidence: {}}"), defaults);
+    let pattern = "pattern: {from: url.path, regex: '/m/([^/]+)'}";
+    let own = Some(DerivePattern { from: "url.path".into(), regex: "/m/([^/]+)".into() });
+    // What is listed replaces the default pattern too.
+    for (text, attributes, pattern) in [
+        ("{model: {attributes: [a]}}".to_owned(), vec!["a".to_owned()], None),
+        (format!("{{model: {{attributes: [a], {pattern}}}}}"), vec!["a".to_owned()], own.clone()),
+        (format!("{{model: {{{pattern}}}}}"), defaults.model.attributes.clone(), own),
+    ] {
+        let derived = derive(&text);
+        assert_eq!(derived.model, Derived { attributes, pattern }, "{text}");
+        assert_eq!(derived.model_version, defaults.model_version, "{text}");
+    }
 }
 
 #[test]
@@ -217,7 +251,7 @@ policies:
 fn fingerprints_are_of_meaning() {
     let of = |text: &str| loaded(&format!("kafka: {{bootstrap_servers: b}}\n{text}")).fingerprint();
     let plain = of("policies: [{name: a, type: latency, latency: {threshold_ms: 5}}]");
-    expect!["161828a1519e9fda"].assert_eq(&plain);
+    expect!["9a3f3c2c1534c980"].assert_eq(&plain);
     for same in [
         "policies:\n- type: latency\n  name: \"a\"\n  latency:\n    upper_threshold_ms: 0\n    threshold_ms: 0x5\n",
         "window: {decision_wait: 1s}\npolicies: [{name: a, type: latency, latency: {threshold_ms: 5}}]",
@@ -235,6 +269,16 @@ fn fingerprints_are_of_meaning() {
         "compatibility: collector\npolicies: [{name: a, type: latency, latency: {threshold_ms: 5}}]",
         "sample_on_first_match: true\npolicies: [{name: a, type: latency, latency: {threshold_ms: 5}}]",
         "derive: {confidence: {attributes: [c]}}\npolicies: [{name: a, type: latency, latency: {threshold_ms: 5}}]",
+        "derive: {model: {pattern: {from: a, regex: b}}}\npolicies: [{name: a, type: latency, latency: {threshold_ms: 5}}]",
+        "policies: [{name: a, type: low_confidence, low_confidence: {below: 0.5, of_arrays: min}}]",
+        "policies: [{name: a, type: low_confidence, low_confidence: {below: 0.5, of_arrays: max}}]",
+        "policies: [{name: a, type: trace_condition, trace_condition: {all: [{sum: a, above: 1}]}}]",
+        "policies: [{name: a, type: trace_condition, trace_condition: {any: [{sum: a, above: 1}]}}]",
+        "policies: [{name: a, type: trace_condition, trace_condition: {any: [{min: a, above: 1}]}}]",
+        "policies: [{name: a, type: trace_condition, trace_condition: {any: [{sum: a, below: 1}]}}]",
+        "policies: [{name: a, type: trace_condition, trace_condition: {any: [{count: {}, above: 1}]}}]",
+        "policies: [{name: a, type: trace_condition, trace_condition: {any: [{count: {kind: client}, above: 1}]}}]",
+        "policies: [{name: a, type: trace_condition, trace_condition: {any: [{absent: {kind: client}}]}}]",
         "policies: [{name: a, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: 5}}]}}]",
         "policies: [{name: a, type: numeric_attribute, numeric_attribute: {key: k, min_value: 0}}]",
         "policies: [{name: a, type: numeric_attribute, numeric_attribute: {key: k, max_value: 0}}]",

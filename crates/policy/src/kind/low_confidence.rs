@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use tailsift_trace::{AttributeKey, Value};
+use tailsift_trace::{Attribute, Node, Value, siblings};
 
 use crate::compile::{Compiler, SpanContext};
+use crate::derive::{DerivedName, Source, with_text};
 use crate::facts::Bit;
 use crate::{Facts, Tally};
 
 /// Any span's confidence, a double or an integer, is strictly below a bound.
 ///
 /// Confidence is read from the attributes listed in [`Derive::confidence`](crate::Derive); each
-/// one that a span carries is looked at. NaN and values that are no numbers never match and are
-/// counted.
+/// one that a span carries is looked at, and if it carries none, what the pattern finds. NaN and
+/// values that are no numbers never match and are counted; so are lists, unless `of_arrays` says
+/// how they are read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LowConfidence {
     /// The bound, a confidence between 0 and 1; a value equal to it is not below.
@@ -22,6 +24,20 @@ pub struct LowConfidence {
     pub per_model_version: BTreeMap<String, f64>,
     /// How the attributes' values are to be read.
     pub scale: Scale,
+    /// Which confidence a list of numbers stands for; `None` = none.
+    pub of_arrays: Option<OfArrays>,
+}
+
+/// Which confidence a list of confidences stands for. A list without items, or with one that is no
+/// number, stands for none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OfArrays {
+    /// The least of them.
+    Min,
+    /// The greatest of them.
+    Max,
+    /// Their sum, divided by how many they are.
+    Mean,
 }
 
 /// How a confidence is written in attributes.
@@ -36,11 +52,12 @@ pub enum Scale {
 
 #[derive(Debug)]
 pub(crate) struct Rule {
-    confidence: Vec<AttributeKey>,
-    model_version: Vec<AttributeKey>,
+    confidence: Source,
+    model_version: Option<Source>,
     /// Bounds in the attributes' own scale.
     below: f64,
     per_model_version: BTreeMap<Box<[u8]>, f64>,
+    of_arrays: Option<OfArrays>,
     hit: Bit,
 }
 
@@ -63,15 +80,16 @@ impl LowConfidence {
             Scale::Unit => 1.0,
             Scale::Percent => 100.0,
         };
-        let derive = &compiler.semantics.derive;
+        let by_version = !self.per_model_version.is_empty();
         let per_version = self.per_model_version.into_iter();
         Rule {
-            confidence: derive.confidence.iter().map(|key| compiler.read(key)).collect(),
-            model_version: derive.model_version.iter().map(|key| compiler.read(key)).collect(),
+            confidence: compiler.confidence(self.of_arrays.is_some()),
+            model_version: by_version.then(|| compiler.derived(DerivedName::ModelVersion)),
             below: self.below * factor,
             per_model_version: per_version
                 .map(|(version, bound)| (version.into_bytes().into(), bound * factor))
                 .collect(),
+            of_arrays: self.of_arrays,
             hit: compiler.bit(),
         }
     }
@@ -80,16 +98,11 @@ impl LowConfidence {
 impl Rule {
     #[inline]
     pub(crate) fn fold(&self, facts: &mut Facts, context: &SpanContext<'_, '_>, tally: &mut Tally) {
-        for attribute in context.attributes {
-            if !self.confidence.contains(&attribute.key) {
-                continue;
-            }
-            match number(attribute.value) {
-                Some(confidence) if confidence < self.bound(context) => facts.bits.set(self.hit),
-                Some(_) => {}
-                None => tally.confidence_unreadable += 1,
-            }
-        }
+        each_confidence(&self.confidence, self.of_arrays, context, |confidence| match confidence {
+            Some(confidence) if confidence < self.bound(context) => facts.bits.set(self.hit),
+            Some(_) => {}
+            None => tally.confidence_unreadable += 1,
+        });
     }
 
     pub(crate) fn sampled(&self, facts: &Facts) -> bool {
@@ -97,28 +110,71 @@ impl Rule {
     }
 
     fn bound(&self, context: &SpanContext<'_, '_>) -> f64 {
-        if self.per_model_version.is_empty() {
-            return self.below;
-        }
-        let version = [context.attributes, context.resource].into_iter().find_map(|attributes| {
-            let aliases = self.model_version.iter();
-            aliases.flat_map(|key| attributes.iter().find(|a| a.key == *key)).next()
-        });
-        let bound = version.and_then(|attribute| match attribute.value {
-            Value::Text(text) => self.per_model_version.get(text),
-            Value::Int(version) => self.per_model_version.get(version.to_string().as_bytes()),
-            Value::Empty
-            | Value::Bool(_)
-            | Value::Double(_)
-            | Value::Bytes(_)
-            | Value::Array(_)
-            | Value::Map(_) => None,
-        });
+        let version = self.model_version.as_ref().and_then(|version| version.of(context));
+        let bound = version
+            .and_then(|version| with_text(version, |text| self.per_model_version.get(text)))
+            .flatten();
         bound.copied().unwrap_or(self.below)
     }
 }
 
-fn number(value: Value<'_>) -> Option<f64> {
+/// Hands over each confidence that a span carries; `None` for one that cannot be read.
+#[inline]
+pub(crate) fn each_confidence(
+    source: &Source,
+    of_arrays: Option<OfArrays>,
+    context: &SpanContext<'_, '_>,
+    mut use_it: impl FnMut(Option<f64>),
+) {
+    let mut named = false;
+    for (place, attribute) in context.attributes.iter().enumerate() {
+        if source.is_alias(attribute.key) {
+            named = true;
+            use_it(confidence(attribute, place, of_arrays, context));
+        }
+    }
+    if !named && let Some(part) = source.part(context.attributes) {
+        let text = std::str::from_utf8(part).ok();
+        let number = text.and_then(|text| text.parse().ok());
+        use_it(number.filter(|number: &f64| !number.is_nan()));
+    }
+}
+
+fn confidence(
+    attribute: &Attribute<'_>,
+    place: usize,
+    of_arrays: Option<OfArrays>,
+    context: &SpanContext<'_, '_>,
+) -> Option<f64> {
+    match (attribute.value, of_arrays) {
+        (Value::Array(_), Some(of_arrays)) => {
+            let tree = context.batch.detailed.tree(context.span.attributes.start + place as u32)?;
+            of_arrays.of(tree.get(1..)?)
+        }
+        (value, _) => number(value),
+    }
+}
+
+impl OfArrays {
+    fn of(self, items: &[Node<'_>]) -> Option<f64> {
+        let mut numbers = siblings(items).map(|(item, _)| number(item.value));
+        let first = numbers.next()??;
+        let (mut count, mut found) = (1.0, first);
+        for number in numbers {
+            let number = number?;
+            count += 1.0;
+            found = match self {
+                Self::Min => found.min(number),
+                Self::Max => found.max(number),
+                Self::Mean => found + number,
+            };
+        }
+        Some(if self == Self::Mean { found / count } else { found })
+    }
+}
+
+/// A number, as far as it is one.
+pub(crate) fn number(value: Value<'_>) -> Option<f64> {
     match value {
         Value::Double(number) => Some(number).filter(|number| !number.is_nan()),
         Value::Int(number) => Some(number as f64),

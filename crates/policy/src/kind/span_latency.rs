@@ -1,11 +1,11 @@
 //! `span_latency`: a named step took longer than a threshold.
 
-use regex::bytes::Regex;
 use tailsift_trace::{AttributeKey, Value};
 
 use crate::Facts;
 use crate::compile::{Compiler, SpanContext};
 use crate::facts::Bit;
+use crate::kind::span_match::Name;
 
 /// A span of this name took strictly longer than a threshold. Spans without a start do not count.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,30 +40,11 @@ pub(crate) struct Rule {
     hit: Bit,
 }
 
-#[derive(Debug)]
-enum Name {
-    Exact(Box<[u8]>),
-    Prefix(Box<[u8]>),
-    Pattern(Regex),
-}
-
 impl SpanLatency {
     pub(crate) fn compile(self, path: &str, compiler: &mut Compiler<'_>) -> Rule {
         let path = format!("{path}.span_latency");
-        if self.span_name.is_empty() {
-            compiler.refuse(format!("{path}.span_name"), "must not be empty");
-        }
-        let bytes = || self.span_name.as_bytes().into();
-        let name = match self.name_match {
-            NameMatch::Exact => Name::Exact(bytes()),
-            NameMatch::Prefix => Name::Prefix(bytes()),
-            NameMatch::Regex => {
-                match compiler.pattern(format!("{path}.span_name"), &self.span_name) {
-                    Some(pattern) => Name::Pattern(pattern),
-                    None => Name::Exact(bytes()),
-                }
-            }
-        };
+        let place = format!("{path}.span_name");
+        let name = Name::compile(&self.span_name, self.name_match, place, compiler);
         let service = self.service.map(|service| {
             (compiler.read("service.name"), service.into_bytes().into_boxed_slice())
         });
@@ -77,22 +58,13 @@ impl Rule {
         let span = context.span;
         let timed = span.start.0 != 0;
         let took = span.end.0.saturating_sub(span.start.0);
-        if timed && took > self.above_ns && self.is_named(span.name) && self.is_of_service(context)
-        {
+        if timed && took > self.above_ns && self.name.is(span.name) && self.is_of_service(context) {
             facts.bits.set(self.hit);
         }
     }
 
     pub(crate) fn sampled(&self, facts: &Facts) -> bool {
         facts.bits.get(self.hit)
-    }
-
-    fn is_named(&self, name: &[u8]) -> bool {
-        match &self.name {
-            Name::Exact(wanted) => **wanted == *name,
-            Name::Prefix(wanted) => name.starts_with(wanted),
-            Name::Pattern(pattern) => pattern.is_match(name),
-        }
     }
 
     fn is_of_service(&self, context: &SpanContext<'_, '_>) -> bool {

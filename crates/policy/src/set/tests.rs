@@ -1,19 +1,19 @@
 //! Policies as data: a list of policies, a trace, the names of those that want it kept.
 
-use std::collections::BTreeMap;
-
 use tailsift_trace::{
-    Attribute, Batch, Chunk, Resource, Span, SpanId, SpanSize, StatusCode, Value,
+    Attribute, Batch, Chunk, Node, Resource, Span, SpanId, SpanSize, StatusCode, Tree, Value,
 };
 
 use super::*;
 use crate::{
-    And, Kind, Latency, LowConfidence, NameMatch, NumericAttribute, Probabilistic, Scale,
-    SpanLatency, StatusCodes, StringAttribute, Threshold,
+    And, Kind, Latency, NameMatch, NumericAttribute, Probabilistic, SpanLatency, StatusCodes,
+    StringAttribute, Threshold,
 };
 
 mod composites;
+mod conditions;
 mod differences;
+mod inference;
 mod kinds;
 mod votes;
 
@@ -27,8 +27,14 @@ struct S {
     status: i32,
     attributes: Vec<(&'static str, Value<'static>)>,
     resource: Vec<(&'static str, Value<'static>)>,
+    /// Attributes that are lists.
+    lists: Vec<(&'static str, Vec<Value<'static>>)>,
     trace_state: &'static str,
     flags: u32,
+    kind: i32,
+    /// Its ID, and its parent's; a root without.
+    id: u8,
+    parent: Option<u8>,
 }
 
 fn span(name: &'static str, start: u64, end: u64) -> S {
@@ -50,6 +56,21 @@ impl S {
         self.status = 2;
         self
     }
+
+    fn list(mut self, key: &'static str, items: &[Value<'static>]) -> Self {
+        self.lists.push((key, items.to_vec()));
+        self
+    }
+
+    fn of_kind(mut self, kind: i32) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    fn child(mut self, id: u8, parent: u8) -> Self {
+        (self.id, self.parent) = (id, Some(parent));
+        self
+    }
 }
 
 fn fold(set: &PolicySet, spans: &[S]) -> (Facts, Tally) {
@@ -64,7 +85,11 @@ fn fold(set: &PolicySet, spans: &[S]) -> (Facts, Tally) {
             batch.attributes.extend(known);
             start..batch.attributes.len() as u32
         };
-        let (attributes, resource) = (add(&span.attributes), add(&span.resource));
+        let (mut attributes, resource) = (add(&span.attributes), add(&span.resource));
+        if !span.lists.is_empty() {
+            assert!(span.attributes.is_empty(), "lists stand alone");
+            attributes = add_lists(set.interest(), &span.lists, &mut batch);
+        }
         batch.resources.push(Resource { attributes: resource });
         batch.sizes.push(SpanSize {
             resource: batch.resources.len() as u32,
@@ -74,14 +99,14 @@ fn fold(set: &PolicySet, spans: &[S]) -> (Facts, Tally) {
         });
         batch.spans.push(Span {
             trace_id: ID,
-            span_id: Some(SpanId([1; 8])),
-            parent_span_id: None,
+            span_id: Some(SpanId([span.id.max(1); 8])),
+            parent_span_id: span.parent.map(|parent| SpanId([parent; 8])),
             start: UnixNano(span.at.0 * 1_000_000),
             end: UnixNano(span.at.1 * 1_000_000),
             name: span.name.as_bytes(),
             trace_state: span.trace_state.as_bytes(),
             flags: span.flags,
-            kind: 0,
+            kind: span.kind,
             status: StatusCode(span.status),
             resource: batch.resources.len() as u32 - 1,
             attributes,
@@ -92,6 +117,27 @@ fn fold(set: &PolicySet, spans: &[S]) -> (Facts, Tally) {
     let (mut facts, mut tally) = (Facts::default(), Tally::default());
     set.fold(&mut facts, &batch, &chunk, &mut tally);
     (facts, tally)
+}
+
+fn add_lists(
+    interest: &Interest,
+    lists: &[(&'static str, Vec<Value<'static>>)],
+    batch: &mut Batch<'static>,
+) -> std::ops::Range<u32> {
+    let start = batch.attributes.len() as u32;
+    for (key, items) in lists {
+        let Some(key) = interest.find(key.as_bytes()) else { continue };
+        let value = Value::Array(b"");
+        let (attribute, node) = (batch.attributes.len() as u32, batch.detailed.nodes.len() as u32);
+        batch.attributes.push(Attribute { key, value });
+        if interest.wants_tree(key) {
+            let of = |value, len| Node { key: b"", value, len, is_cut: false };
+            batch.detailed.nodes.push(of(value, items.len() as u32));
+            batch.detailed.nodes.extend(items.iter().map(|item| of(*item, 0)));
+            batch.detailed.trees.push(Tree { attribute, node });
+        }
+    }
+    start..batch.attributes.len() as u32
 }
 
 fn set(kind: Kind, compatibility: Compatibility) -> PolicySet {
@@ -175,44 +221,6 @@ fn upper_latency_depends_on_order_in_the_collector_only() {
     check(&kind, std::slice::from_ref(&short), true);
     check_collector(&kind, &[short.clone(), long.clone()], true);
     check_collector(&kind, &[long, short], false);
-}
-
-#[test]
-fn low_confidence_reads_doubles_and_integers() {
-    let per_model_version = BTreeMap::from([("v3".to_owned(), 0.8), ("7".to_owned(), 0.9)]);
-    let kind =
-        Kind::LowConfidence(LowConfidence { below: 0.5, per_model_version, scale: Scale::Unit });
-    let predict = |value| span("predict", 1, 2).with("prediction_confidence", value);
-    let text = |text: &'static str| Value::Text(text.as_bytes());
-    check(&kind, &[predict(Value::Double(0.49))], true);
-    check(&kind, &[predict(Value::Double(0.5))], false);
-    check(&kind, &[predict(Value::Int(0))], true);
-    check(&kind, &[predict(Value::Int(1))], false);
-    check(&kind, &[predict(Value::Double(f64::NAN)), predict(text("0.1"))], false);
-    check(&kind, &[predict(Value::Double(0.7)).with("model_version", text("v3"))], true);
-    check(&kind, &[predict(Value::Double(0.7)).with("model_version", text("v2"))], false);
-    check(&kind, &[predict(Value::Double(0.7)).on_resource("model_version", text("v3"))], true);
-    check(&kind, &[predict(Value::Double(0.85)).with("triton.model_version", Value::Int(7))], true);
-    check(&kind, &[span("predict", 1, 2).with("confidence", Value::Double(0.1))], true);
-    check(&kind, &[span("predict", 1, 2).on_resource("confidence", Value::Double(0.1))], false);
-
-    let set = set(kind, Compatibility::Tailsift);
-    let (_, tally) = fold(&set, &[predict(Value::Double(f64::NAN)), predict(text("0.1"))]);
-    assert_eq!(tally.confidence_unreadable, 2);
-}
-
-#[test]
-fn low_confidence_in_percent() {
-    let low = |scale| LowConfidence { below: 0.5, per_model_version: BTreeMap::new(), scale };
-    let trace = [span("p", 1, 2).with("prediction_confidence", Value::Int(40))];
-    check(&Kind::LowConfidence(low(Scale::Percent)), &trace, true);
-    check(&Kind::LowConfidence(low(Scale::Unit)), &trace, false);
-    let bad =
-        LowConfidence { below: 50.0, per_model_version: BTreeMap::new(), scale: Scale::Percent };
-    refused(
-        Kind::LowConfidence(bad),
-        "policies[0].low_confidence.below: must lie above 0 and at most at 1 (also with `scale: percent`), got 50",
-    );
 }
 
 #[test]

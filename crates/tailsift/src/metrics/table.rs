@@ -333,6 +333,11 @@ pub(crate) const TABLE: &[Metric] = &[
         "Conditions of ottl_condition policies that failed on a span or event, such as a division \
          by zero; error_mode says what comes of it.",
     ),
+    Metric::stats(
+        "tailsift_numbers_unreadable_total",
+        |stats| stats.tally.numbers_unreadable,
+        "Attributes that a trace_condition calculates with, and that were NaN or no number.",
+    ),
     Metric::gauges(
         "tailsift_traces_open",
         |gauges| gauges.traces_open as f64,

@@ -1,0 +1,100 @@
+//! The kinds that are made for services that call models.
+
+use tailsift_policy::{
+    LowConfidence, Measure, NameMatch, OfArrays, Scale, SpanLatency, SpanMatch, TraceCondition,
+    TraceTest,
+};
+
+use super::Hash;
+
+impl Hash {
+    pub(super) fn low_confidence(&mut self, kind: &LowConfidence) {
+        let LowConfidence { below, per_model_version, scale, of_arrays } = kind;
+        self.text("low_confidence");
+        self.number(*below);
+        self.length(per_model_version.len());
+        for (version, bound) in per_model_version {
+            self.text(version);
+            self.number(*bound);
+        }
+        self.integer(match scale {
+            Scale::Unit => 0,
+            Scale::Percent => 1,
+        });
+        self.integer(match of_arrays {
+            None => 0,
+            Some(OfArrays::Min) => 1,
+            Some(OfArrays::Max) => 2,
+            Some(OfArrays::Mean) => 3,
+        });
+    }
+
+    pub(super) fn span_latency(&mut self, kind: &SpanLatency) {
+        let SpanLatency { span_name, name_match, service, above_ns } = kind;
+        self.text("span_latency");
+        self.text(span_name);
+        self.name_match(*name_match);
+        self.integer(i64::from(service.is_some()));
+        self.text(service.as_deref().unwrap_or(""));
+        self.bytes(&above_ns.to_le_bytes());
+    }
+
+    fn name_match(&mut self, name_match: NameMatch) {
+        self.integer(match name_match {
+            NameMatch::Exact => 0,
+            NameMatch::Prefix => 1,
+            NameMatch::Regex => 2,
+        });
+    }
+
+    pub(super) fn trace_condition(&mut self, kind: &TraceCondition) {
+        let TraceCondition { all, any } = kind;
+        self.text("trace_condition");
+        for tests in [all, any] {
+            self.length(tests.len());
+            for TraceTest { measures, above, below } in tests {
+                self.length(measures.len());
+                measures.iter().for_each(|measure| self.measure(measure));
+                self.bound(*above);
+                self.bound(*below);
+            }
+        }
+    }
+
+    fn measure(&mut self, measure: &Measure) {
+        self.text(measure.name());
+        match measure {
+            Measure::Count(spans) | Measure::Absent(spans) | Measure::Root(spans) => {
+                self.span_match(spans);
+            }
+            Measure::Sum(key) | Measure::Min(key) | Measure::Max(key) => self.text(key),
+            Measure::Ratio { of, to } => {
+                self.text(of);
+                self.text(to);
+            }
+        }
+    }
+
+    fn span_match(&mut self, spans: &SpanMatch) {
+        let SpanMatch { span_name, name_match, service, kind, status, attribute, values, derived } =
+            spans;
+        for text in [span_name, service, attribute] {
+            self.integer(i64::from(text.is_some()));
+            self.text(text.as_deref().unwrap_or(""));
+        }
+        self.name_match(*name_match);
+        self.optional(kind.map(i64::from));
+        self.optional(status.map(|status| i64::from(status.0)));
+        self.texts(values);
+        self.length(derived.len());
+        for (name, value) in derived {
+            self.text(name.name());
+            self.text(value);
+        }
+    }
+
+    fn bound(&mut self, bound: Option<f64>) {
+        self.integer(i64::from(bound.is_some()));
+        self.number(bound.unwrap_or(0.0));
+    }
+}

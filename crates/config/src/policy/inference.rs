@@ -1,0 +1,101 @@
+//! The bodies of the kinds that are made for services that call models.
+
+use std::collections::BTreeMap;
+
+use tailsift_policy::{
+    DerivedName, LowConfidence, Measure, NameMatch, OfArrays, Scale, SpanLatency, SpanMatch,
+    TraceCondition, TraceTest,
+};
+use tailsift_trace::StatusCode;
+
+use crate::node::Node;
+use crate::read;
+use crate::table::{
+    MATCHES, OF_ARRAYS, RATIO, SCALES, SPAN_KINDS, SPAN_MATCH, STATUS_CODES, TRACE_TEST,
+};
+use crate::view::View;
+
+const NAME_MATCHES: [NameMatch; 3] = [NameMatch::Exact, NameMatch::Prefix, NameMatch::Regex];
+
+pub(super) fn low_confidence(body: &View<'_>) -> Option<LowConfidence> {
+    let mut per_model_version = BTreeMap::new();
+    for (version, bound) in body.entries("per_model_version") {
+        per_model_version.insert(version.to_owned(), read::number(bound).ok()?);
+    }
+    let scales = [Scale::Unit, Scale::Percent];
+    Some(LowConfidence {
+        below: body.number("below")?,
+        per_model_version,
+        scale: body.choice("scale", &SCALES, scales)?,
+        of_arrays: body.optional("of_arrays", |body, name| {
+            body.choice(name, &OF_ARRAYS, [OfArrays::Min, OfArrays::Max, OfArrays::Mean])
+        })?,
+    })
+}
+
+pub(super) fn span_latency(body: &View<'_>) -> Option<SpanLatency> {
+    Some(SpanLatency {
+        span_name: body.text("span_name")?,
+        name_match: body.choice("match", &MATCHES, NAME_MATCHES)?,
+        service: body.optional("service", View::text)?,
+        above_ns: u64::try_from(body.fine_duration("above")?.as_nanos()).ok()?,
+    })
+}
+
+pub(super) fn trace_condition(body: &View<'_>) -> Option<TraceCondition> {
+    let tests = |name| {
+        let tests = body.optional(name, |body, name| body.list(name, test))?;
+        Some(tests.unwrap_or_default())
+    };
+    Some(TraceCondition { all: tests("all")?, any: tests("any")? })
+}
+
+fn test(node: &Node) -> Option<TraceTest> {
+    let test = View::new(&TRACE_TEST, Some(node));
+    let spans = |name| span_match(&View::new(&SPAN_MATCH, test.own(name)));
+    let mut measures = Vec::new();
+    for name in ["count", "sum", "min", "max", "ratio", "absent", "root"] {
+        if test.own(name).is_none() {
+            continue;
+        }
+        measures.push(match name {
+            "count" => Measure::Count(spans(name)?),
+            "sum" => Measure::Sum(test.text(name)?),
+            "min" => Measure::Min(test.text(name)?),
+            "max" => Measure::Max(test.text(name)?),
+            "ratio" => {
+                let ratio = View::new(&RATIO, test.own(name));
+                Measure::Ratio { of: ratio.text("of")?, to: ratio.text("to")? }
+            }
+            "absent" => Measure::Absent(spans(name)?),
+            _ => Measure::Root(spans(name)?),
+        });
+    }
+    Some(TraceTest {
+        measures,
+        above: test.optional("above", View::number)?,
+        below: test.optional("below", View::number)?,
+    })
+}
+
+fn span_match(spans: &View<'_>) -> Option<SpanMatch> {
+    let text = |name| spans.optional(name, View::text);
+    let mut derived = Vec::new();
+    for name in [DerivedName::Model, DerivedName::ModelVersion, DerivedName::PreprocessingVersion] {
+        derived.extend(text(name.name())?.map(|value| (name, value)));
+    }
+    Some(SpanMatch {
+        span_name: text("span_name")?,
+        name_match: spans.choice("match", &MATCHES, NAME_MATCHES)?,
+        service: text("service")?,
+        kind: spans
+            .optional("kind", |view, name| view.choice(name, &SPAN_KINDS, [1, 2, 3, 4, 5]))?,
+        status: spans.optional("status", |view, name| {
+            let codes = [StatusCode::ERROR, StatusCode::OK, StatusCode::UNSET];
+            view.choice(name, &STATUS_CODES, codes)
+        })?,
+        attribute: text("attribute")?,
+        values: spans.optional("values", View::texts)?.unwrap_or_default(),
+        derived,
+    })
+}
