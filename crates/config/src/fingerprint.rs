@@ -7,8 +7,9 @@ use tailsift_otlp::{
 };
 use tailsift_policy::{
     And, BooleanAttribute, BytesLimiting, Compatibility, Composite, Derive, DerivePattern, Derived,
-    DropIf, ErrorMode, Kind, Latency, Not, NumericAttribute, OttlCondition, Policy, Probabilistic,
-    RateAllocation, RateLimiting, Semantics, SpanCount, StatusCodes, StringAttribute, TraceState,
+    DropIf, ErrorMode, Failure, Fragmented, Kind, Latency, Not, NumericAttribute, OttlCondition,
+    Policy, Probabilistic, RateAllocation, RateLimiting, Semantics, SpanCount, StatusCodes,
+    StringAttribute, TraceState,
 };
 
 /// 16 hexadecimal digits.
@@ -158,6 +159,13 @@ impl Hash {
             Kind::Drop(DropIf(policies)) => self.combined("drop", policies),
             Kind::Composite(kind) => self.composite(kind),
             Kind::TraceCondition(kind) => self.trace_condition(kind),
+            Kind::Failure(Failure { keep_recovered }) => {
+                self.integers("failure", &[i64::from(*keep_recovered)]);
+            }
+            Kind::Fragmented(Fragmented { missing_parents_above }) => {
+                self.integers("fragmented", &[i64::from(*missing_parents_above)]);
+            }
+            Kind::Forced(kind) => self.forced(kind),
         }
     }
 

@@ -4,6 +4,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use tailsift_trace::{Attribute, AttributeKey, Batch, Interest, Span, UnixNano};
 
 use crate::facts::{Bit, Word};
+use crate::kin::Wanted;
 use crate::kind::{Kind, Policy, Rule};
 use crate::limiters::Budgets;
 use crate::pattern::{self, PATTERN_BYTES_MAX};
@@ -16,6 +17,7 @@ pub(crate) struct Compiler<'a> {
     pub(crate) reads_randomness: bool,
     pub(crate) interest: Interest,
     pub(crate) budgets: Budgets,
+    pub(crate) kin: Wanted,
     /// The next free bit, or the end of a full word.
     bit: usize,
     /// The next free word; the first is for bits, since it needs no heap.
@@ -56,6 +58,7 @@ impl<'a> Compiler<'a> {
             reads_randomness: false,
             interest: Interest::default(),
             budgets: Budgets::default(),
+            kin: Wanted::default(),
             bit: 0,
             word: 1,
             numbers: 0,
@@ -178,6 +181,9 @@ impl Within {
             | Kind::RateLimiting(_)
             | Kind::BytesLimiting(_)
             | Kind::TraceCondition(_)
+            | Kind::Fragmented(_)
+            | Kind::Failure(_)
+            | Kind::Forced(_)
             | Kind::OttlCondition(_) => true,
         }
     }

@@ -2,6 +2,8 @@
 
 use tailsift_trace::UnixNano;
 
+use crate::kin::Kin;
+
 /// The small state that policies judge.
 ///
 /// 64 bytes; policy state of more than 64 bits, numbers included, lies on the heap.
@@ -44,7 +46,7 @@ impl Facts {
         let bits = match without_zeros_at_end(words) {
             [] => Bits::Inline(0),
             [bits] => Bits::Inline(*bits),
-            words => Bits::Heap(words.into()),
+            words => Bits::Heap(Box::new(Noted { words: words.into(), kin: None })),
         };
         Self { bits, ..self }
     }
@@ -53,8 +55,26 @@ impl Facts {
     pub fn heap_bytes(&self) -> usize {
         match &self.bits {
             Bits::Inline(_) => 0,
-            Bits::Heap(words) => words.len() * 8,
+            Bits::Heap(noted) => {
+                let kin = noted.kin.as_ref().map_or(0, |kin| size_of::<Kin>() + kin.heap_bytes());
+                size_of::<Noted>() + noted.words.len() * 8 + kin
+            }
         }
+    }
+
+    /// Forgets how the spans hang together, which nobody asks once the trace has been judged.
+    pub fn forget_kin(&mut self) {
+        if let Bits::Heap(noted) = &mut self.bits {
+            noted.kin = None;
+            if let [bits] = *noted.words {
+                self.bits = Bits::Inline(bits);
+            }
+        }
+    }
+
+    /// How the spans hang together, if a policy asked.
+    pub(crate) fn kin(&self) -> Option<&Kin> {
+        self.bits.kin()
     }
 }
 
@@ -67,6 +87,8 @@ pub struct Tally {
     pub ottl_failures: u64,
     /// Attributes that a `trace_condition` calculates with, and that were NaN or no number.
     pub numbers_unreadable: u64,
+    /// Traces of too many spans, errors or kinds of success for `fragmented` or `failure`.
+    pub kin_too_many: u64,
 }
 
 /// A policy's place in [`Bits`].
@@ -81,13 +103,21 @@ pub(crate) struct Word(pub(crate) u16);
 #[derive(Clone, Debug)]
 pub(crate) enum Bits {
     Inline(u64),
-    Heap(Box<[u64]>),
+    Heap(Box<Noted>),
+}
+
+/// One word at least, and how the spans hang together if a policy asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Noted {
+    words: Box<[u64]>,
+    kin: Option<Box<Kin>>,
 }
 
 /// How much room there is for zeros makes no difference.
 impl PartialEq for Bits {
     fn eq(&self, other: &Self) -> bool {
         without_zeros_at_end(self.words()) == without_zeros_at_end(other.words())
+            && self.kin() == other.kin()
     }
 }
 
@@ -103,10 +133,7 @@ impl Bits {
     #[inline]
     pub(crate) fn get(&self, bit: Bit) -> bool {
         let (word, mask) = place(bit);
-        match self {
-            Self::Inline(bits) => word == 0 && bits & mask != 0,
-            Self::Heap(words) => words.get(word).is_some_and(|bits| bits & mask != 0),
-        }
+        self.words().get(word).is_some_and(|bits| bits & mask != 0)
     }
 
     #[inline]
@@ -140,7 +167,15 @@ impl Bits {
     fn words(&self) -> &[u64] {
         match self {
             Self::Inline(bits) => std::slice::from_ref(bits),
-            Self::Heap(words) => words,
+            Self::Heap(noted) => &noted.words,
+        }
+    }
+
+    #[inline]
+    fn kin(&self) -> Option<&Kin> {
+        match self {
+            Self::Inline(_) => None,
+            Self::Heap(noted) => noted.kin.as_deref(),
         }
     }
 
@@ -151,18 +186,28 @@ impl Bits {
 
     /// The words on the heap, at least so many.
     fn on_heap(&mut self, len: usize) -> &mut [u64] {
-        if let Self::Heap(words) = self
-            && words.len() >= len
-        {
-            // A second look: a borrow that is returned would last through the other branch.
-        } else {
-            let mut words = self.words().to_vec();
-            words.resize(len.max(words.len()), 0);
-            *self = Self::Heap(words.into());
+        let noted = self.noted();
+        if noted.words.len() < len {
+            let mut words = std::mem::take(&mut noted.words).into_vec();
+            words.reserve_exact(len - words.len());
+            words.resize(len, 0);
+            noted.words = words.into();
+        }
+        &mut noted.words
+    }
+
+    /// What is kept of how the spans hang together, to be added to.
+    pub(crate) fn kin_mut(&mut self) -> &mut Kin {
+        self.noted().kin.get_or_insert_default()
+    }
+
+    fn noted(&mut self) -> &mut Noted {
+        if let Self::Inline(bits) = self {
+            *self = Self::Heap(Box::new(Noted { words: [*bits].into(), kin: None }));
         }
         match self {
-            Self::Heap(words) => words,
-            Self::Inline(bits) => std::slice::from_mut(bits),
+            Self::Heap(noted) => noted,
+            Self::Inline(_) => unreachable!("it was moved to the heap a line above"),
         }
     }
 }
@@ -223,6 +268,25 @@ mod tests {
         assert_eq!([2, 3, 9].map(|word| bits.number(Word(word))), [7, 0, 1]);
         assert!(bits.get(Bit(5)));
         assert_ne!(bits, Bits::Inline(32));
+    }
+
+    #[test]
+    fn kin_come_and_go_beside_the_words() {
+        for (set, on_heap) in [(&[3][..], 0), (&[3, 64], 16 + size_of::<Noted>())] {
+            let mut facts = Facts::default();
+            set.iter().for_each(|bit| facts.bits.set(Bit(*bit)));
+            let before = facts.clone();
+            facts.bits.kin_mut();
+            assert!(facts.heap_bytes() > before.heap_bytes());
+            assert_eq!(facts.words(), before.words());
+            assert_ne!(facts, before, "kin is a part of it");
+            facts.bits.set(Bit(7));
+            facts.forget_kin();
+            assert_eq!(facts.heap_bytes(), on_heap);
+            let mut expect = before;
+            expect.bits.set(Bit(7));
+            assert_eq!(facts, expect);
+        }
     }
 
     #[test]

@@ -6,6 +6,9 @@ pub(crate) mod boolean_attribute;
 pub(crate) mod bytes_limiting;
 pub(crate) mod composite;
 pub(crate) mod drop;
+pub(crate) mod failure;
+pub(crate) mod forced;
+pub(crate) mod fragmented;
 pub(crate) mod latency;
 pub(crate) mod low_confidence;
 pub(crate) mod not;
@@ -30,6 +33,9 @@ use crate::kind::boolean_attribute::BooleanAttribute;
 use crate::kind::bytes_limiting::BytesLimiting;
 use crate::kind::composite::Composite;
 use crate::kind::drop::DropIf;
+use crate::kind::failure::Failure;
+use crate::kind::forced::Forced;
+use crate::kind::fragmented::Fragmented;
 use crate::kind::latency::Latency;
 use crate::kind::low_confidence::LowConfidence;
 use crate::kind::not::Not;
@@ -98,6 +104,12 @@ pub enum Kind {
     Composite(Composite),
     /// Tests of the whole trace.
     TraceCondition(TraceCondition),
+    /// Parents are missing.
+    Fragmented(Fragmented),
+    /// A span failed, and nothing mended it.
+    Failure(Failure),
+    /// Somebody asked for the trace.
+    Forced(Forced),
 }
 
 /// A kind, compiled.
@@ -123,6 +135,9 @@ pub(crate) enum Rule {
     Drop(Vec<Rule>),
     Composite(Box<composite::Compiled>),
     TraceCondition(trace_condition::Rule),
+    Fragmented(fragmented::Rule),
+    Failure(failure::Rule),
+    Forced(forced::Rule),
 }
 
 /// A trace that is being judged.
@@ -167,7 +182,10 @@ impl Kind {
             | Self::SpanCount(_)
             | Self::RateLimiting(_)
             | Self::BytesLimiting(_)
-            | Self::TraceCondition(_) => 1,
+            | Self::TraceCondition(_)
+            | Self::Fragmented(_)
+            | Self::Failure(_)
+            | Self::Forced(_) => 1,
         }
     }
 
@@ -194,6 +212,9 @@ impl Kind {
             Self::Composite(_) => "composite",
             Self::OttlCondition(_) => "ottl_condition",
             Self::TraceCondition(_) => "trace_condition",
+            Self::Fragmented(_) => "fragmented",
+            Self::Failure(_) => "failure",
+            Self::Forced(_) => "forced",
         }
     }
 
@@ -223,6 +244,9 @@ impl Kind {
             Self::Drop(kind) => Rule::Drop(kind.compile(path, compiler)),
             Self::Composite(kind) => Rule::Composite(Box::new(kind.compile(path, compiler))),
             Self::TraceCondition(kind) => Rule::TraceCondition(kind.compile(path, compiler)),
+            Self::Fragmented(kind) => Rule::Fragmented(kind.compile(compiler)),
+            Self::Failure(kind) => Rule::Failure(kind.compile(compiler)),
+            Self::Forced(kind) => Rule::Forced(kind.compile(path, compiler)),
         }
     }
 }
@@ -235,7 +259,10 @@ impl Rule {
             | Self::Probabilistic(_)
             | Self::SpanCount(_)
             | Self::RateLimiting(_)
-            | Self::BytesLimiting(_) => {}
+            | Self::BytesLimiting(_)
+            | Self::Fragmented(_)
+            | Self::Failure(_) => {}
+            Self::Forced(rule) => rule.fold(facts, context),
             Self::Latency(rule) => rule.fold(facts),
             Self::StatusCode(rule) => rule.fold(facts, context),
             Self::StringAttribute(rule) => rule.fold(facts, context),
@@ -275,6 +302,9 @@ impl Rule {
             Self::TraceFlags(rule) => rule.sampled(facts),
             Self::SpanCount(rule) => rule.sampled(facts),
             Self::TraceCondition(rule) => rule.sampled(facts),
+            Self::Fragmented(rule) => rule.sampled(facts),
+            Self::Failure(rule) => rule.sampled(facts),
+            Self::Forced(rule) => rule.sampled(case),
             Self::RateLimiting(rule) => rule.sampled(case),
             Self::BytesLimiting(rule) => rule.sampled(case),
             Self::And(rules) => return and::all(rules.iter().map(|rule| rule.vote(case))),
@@ -291,6 +321,7 @@ impl Rule {
             Self::Probabilistic(_)
             | Self::RateLimiting(_)
             | Self::BytesLimiting(_)
+            | Self::Forced(_)
             | Self::Composite(_) => false,
             Self::And(rules) | Self::Drop(rules) => rules.iter().all(Self::is_certain),
             Self::Not(rule) => rule.is_certain(),
@@ -306,14 +337,19 @@ impl Rule {
             | Self::TraceState(_)
             | Self::TraceFlags(_)
             | Self::SpanCount(_)
-            | Self::TraceCondition(_) => true,
+            | Self::TraceCondition(_)
+            | Self::Fragmented(_)
+            | Self::Failure(_) => true,
         }
     }
 
     /// True if what other traces have spent takes part in the vote.
     pub(crate) fn has_budget(&self) -> bool {
         match self {
-            Self::RateLimiting(_) | Self::BytesLimiting(_) | Self::Composite(_) => true,
+            Self::RateLimiting(_)
+            | Self::BytesLimiting(_)
+            | Self::Forced(_)
+            | Self::Composite(_) => true,
             Self::And(rules) | Self::Drop(rules) => rules.iter().any(Self::has_budget),
             Self::Not(rule) => rule.has_budget(),
             Self::AlwaysSample
@@ -329,6 +365,35 @@ impl Rule {
             | Self::TraceFlags(_)
             | Self::SpanCount(_)
             | Self::TraceCondition(_)
+            | Self::Fragmented(_)
+            | Self::Failure(_)
+            | Self::OttlCondition(_) => false,
+        }
+    }
+
+    /// True if it asks how spans hang together, of which nothing is left once a trace was judged.
+    pub(crate) fn asks_kin(&self) -> bool {
+        match self {
+            Self::Fragmented(_) | Self::Failure(_) => true,
+            Self::And(rules) | Self::Drop(rules) => rules.iter().any(Self::asks_kin),
+            Self::Not(rule) => rule.asks_kin(),
+            Self::Composite(rule) => rule.rules.iter().any(Self::asks_kin),
+            Self::AlwaysSample
+            | Self::Latency(_)
+            | Self::StatusCode(_)
+            | Self::StringAttribute(_)
+            | Self::NumericAttribute(_)
+            | Self::Probabilistic(_)
+            | Self::LowConfidence(_)
+            | Self::SpanLatency(_)
+            | Self::BooleanAttribute(_)
+            | Self::TraceState(_)
+            | Self::TraceFlags(_)
+            | Self::SpanCount(_)
+            | Self::RateLimiting(_)
+            | Self::BytesLimiting(_)
+            | Self::TraceCondition(_)
+            | Self::Forced(_)
             | Self::OttlCondition(_) => false,
         }
     }
@@ -356,6 +421,9 @@ impl Rule {
             | Self::TraceFlags(_)
             | Self::SpanCount(_)
             | Self::TraceCondition(_)
+            | Self::Fragmented(_)
+            | Self::Failure(_)
+            | Self::Forced(_)
             | Self::RateLimiting(_)
             | Self::BytesLimiting(_)
             | Self::Not(_)

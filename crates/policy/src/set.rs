@@ -3,6 +3,7 @@
 use tailsift_trace::{Batch, Chunk, Interest, Millis, Span, TraceId, UnixNano};
 
 use crate::compile::{Compiler, SpanContext, Within};
+use crate::kin::Wanted;
 use crate::kind::{Case, Policy, Rule};
 use crate::limiters::{Budgets, Limiters};
 use crate::randomness::explicit_randomness;
@@ -24,6 +25,7 @@ pub struct PolicySet {
     reads_randomness: bool,
     /// Words with numbers to make room for in each trace's facts.
     words: usize,
+    kin: Wanted,
 }
 
 impl PolicySet {
@@ -55,14 +57,14 @@ impl PolicySet {
             compiler.interest.ask_for_sizes();
         }
         let words = compiler.words();
-        let Compiler { errors, interest, reads_randomness, budgets, .. } = compiler;
+        let Compiler { errors, interest, reads_randomness, budgets, kin, .. } = compiler;
         if !errors.is_empty() {
             return Err(errors);
         }
         let drops = |place: &usize| matches!(rules[*place], Rule::Drop(_));
         let (mut order, rest): (Vec<usize>, Vec<usize>) = (0..rules.len()).partition(drops);
         order.extend(rest);
-        Ok(Self { names, rules, order, budgets, interest, semantics, reads_randomness, words })
+        Ok(Self { names, rules, order, budgets, interest, semantics, reads_randomness, words, kin })
     }
 
     /// What budgets have on one of so many partitions of the input: all of their share.
@@ -134,6 +136,9 @@ impl PolicySet {
             facts.root_seen |= span.parent_span_id.is_none();
             if self.reads_randomness && facts.randomness.is_none() {
                 facts.randomness = explicit_randomness(span.trace_state);
+            }
+            if self.kin.anything() {
+                facts.bits.kin_mut().fold(self.kin, span, tally);
             }
             let context = SpanContext {
                 span,
@@ -223,8 +228,8 @@ impl PolicySet {
         lowest
     }
 
-    /// The first policy that wants these facts kept without any chance or budget in it: what a
-    /// late span may still say of a dropped trace. `None` if a policy says Dropped, or may say so
+    /// The first policy that wants these facts kept without any chance or budget in it, and without
+    /// [kin](Facts::forget_kin): what a late span may still say of a dropped trace. `None` if a policy says Dropped, or may say so
     /// if its budget allows.
     pub fn certain_keep(&self, trace_id: TraceId, facts: &Facts) -> Option<u16> {
         // Only rules without a budget are asked: none looks at these.
@@ -234,10 +239,11 @@ impl PolicySet {
         let mut keeper = None;
         for (place, rule) in self.rules.iter().enumerate() {
             if let Rule::Drop(rules) = rule {
-                if rules.iter().all(|rule| rule.has_budget() || sampled(rule)) {
+                let may_agree = |rule: &Rule| rule.has_budget() || rule.asks_kin() || sampled(rule);
+                if rules.iter().all(may_agree) {
                     return None;
                 }
-            } else if keeper.is_none() && rule.is_certain() && sampled(rule) {
+            } else if keeper.is_none() && rule.is_certain() && !rule.asks_kin() && sampled(rule) {
                 keeper = Some(place as u16);
             }
         }

@@ -3,10 +3,10 @@
 use proptest::prelude::*;
 use proptest::sample::select;
 use tailsift_policy::{
-    And, BooleanAttribute, Compatibility, DropIf, Facts, Kind, Latency, Measure, Not,
-    NumericAttribute, Policy, PolicySet, Probabilistic, RateLimiting, Semantics, SpanCount,
-    SpanMatch, StatusCodes, StringAttribute, Tally, TraceCondition, TraceState, TraceTest, Verdict,
-    Vote,
+    And, BooleanAttribute, Compatibility, DropIf, Facts, Failure, Fragmented, Kind, Latency,
+    Measure, Not, NumericAttribute, Policy, PolicySet, Probabilistic, RateLimiting, Semantics,
+    SpanCount, SpanMatch, StatusCodes, StringAttribute, Tally, TraceCondition, TraceState,
+    TraceTest, Verdict, Vote,
 };
 use tailsift_trace::{
     Attribute, Batch, Chunk, Interest, Millis, Resource, Span, SpanId, StatusCode, TraceId,
@@ -23,6 +23,8 @@ struct Seen {
     status: i32,
     flags: u32,
     trace_state: &'static str,
+    /// Its ID, its parent's, and which of two names it has.
+    kin: (u8, Option<u8>, bool),
     own: Option<Value<'static>>,
     resource: Option<Value<'static>>,
 }
@@ -44,12 +46,14 @@ fn value() -> impl Strategy<Value = Option<Value<'static>>> {
 fn seen() -> impl Strategy<Value = Seen> {
     let times = (0..6_u64, 0..6_u64);
     let trace_state = select(vec!["", "v=x", "v=y,ot=rv:00000000000001", "v=x,v=x"]);
-    (times, 0..3, 0..4_u32, trace_state, value(), value()).prop_map(
-        |(times, status, flags, trace_state, own, resource)| Seen {
+    let kin = (1..6_u8, prop::option::of(1..6_u8), any::<bool>());
+    (times, 0..3, 0..4_u32, trace_state, kin, value(), value()).prop_map(
+        |(times, status, flags, trace_state, kin, own, resource)| Seen {
             times,
             status,
             flags,
             trace_state,
+            kin,
             own,
             resource,
         },
@@ -93,6 +97,10 @@ fn simple() -> impl Strategy<Value = Kind> + Clone {
         Kind::TraceCondition(condition(Measure::Max(KEY.into()), 6.5)),
         Kind::TraceCondition(condition(Measure::Count(failed()), 1.0)),
         Kind::TraceCondition(TraceCondition { all: vec![lacks()], any: vec![] }),
+        Kind::Failure(Failure { keep_recovered: false }),
+        Kind::Failure(Failure { keep_recovered: true }),
+        Kind::Fragmented(Fragmented { missing_parents_above: 0 }),
+        Kind::Fragmented(Fragmented { missing_parents_above: 1 }),
     ])
 }
 
@@ -154,11 +162,11 @@ fn batch(interest: &Interest, spans: &[Seen]) -> Batch<'static> {
         batch.resources.push(Resource { attributes: resource });
         batch.spans.push(Span {
             trace_id: ID,
-            span_id: Some(SpanId([1; 8])),
-            parent_span_id: None,
+            span_id: Some(SpanId([span.kin.0; 8])),
+            parent_span_id: span.kin.1.map(|parent| SpanId([parent; 8])),
             start: UnixNano(span.times.0 * 1_000_000),
             end: UnixNano(span.times.1 * 1_000_000),
-            name: b"",
+            name: if span.kin.2 { b"a" } else { b"b" },
             trace_state: span.trace_state.as_bytes(),
             flags: span.flags,
             kind: 0,

@@ -242,6 +242,7 @@ impl Partition {
                         decided.would_have_kept = true;
                         common.stats.late_would_have_kept += 1;
                     }
+                    facts.forget_kin();
                 }
             }
         }
@@ -329,8 +330,9 @@ impl Partition {
     }
 
     fn remember(&mut self, trace: OpenTrace, decision: Decision, time: Millis) {
-        let OpenTrace { trace_id, facts, mut sources, .. } = trace;
+        let OpenTrace { trace_id, mut facts, mut sources, .. } = trace;
         sources.shrink();
+        facts.forget_kin();
         let (facts, sources) = match decision.verdict {
             Verdict::Keep => (None, None),
             Verdict::Drop => (Some(facts), Some(sources)),

@@ -110,6 +110,7 @@ impl Stats {
         tally.confidence_unreadable += other.tally.confidence_unreadable;
         tally.ottl_failures += other.tally.ottl_failures;
         tally.numbers_unreadable += other.tally.numbers_unreadable;
+        tally.kin_too_many += other.tally.kin_too_many;
         self.records += other.records;
         self.record_bytes += other.record_bytes;
         self.spans += other.spans;

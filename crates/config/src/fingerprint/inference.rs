@@ -1,8 +1,8 @@
 //! The kinds that are made for services that call models.
 
 use tailsift_policy::{
-    LowConfidence, Measure, NameMatch, OfArrays, Scale, SpanLatency, SpanMatch, TraceCondition,
-    TraceTest,
+    Forced, LowConfidence, Measure, NameMatch, OfArrays, Scale, SpanLatency, SpanMatch,
+    TraceCondition, TraceTest,
 };
 
 use super::Hash;
@@ -61,6 +61,17 @@ impl Hash {
         }
     }
 
+    pub(super) fn forced(&mut self, kind: &Forced) {
+        let Forced { attribute, trace_state, value, traces_per_second } = kind;
+        self.integers("forced", &[*traces_per_second]);
+        [attribute, trace_state, value].into_iter().for_each(|text| self.optional_text(text));
+    }
+
+    fn optional_text(&mut self, text: &Option<String>) {
+        self.integer(i64::from(text.is_some()));
+        self.text(text.as_deref().unwrap_or(""));
+    }
+
     fn measure(&mut self, measure: &Measure) {
         self.text(measure.name());
         match measure {
@@ -78,10 +89,7 @@ impl Hash {
     fn span_match(&mut self, spans: &SpanMatch) {
         let SpanMatch { span_name, name_match, service, kind, status, attribute, values, derived } =
             spans;
-        for text in [span_name, service, attribute] {
-            self.integer(i64::from(text.is_some()));
-            self.text(text.as_deref().unwrap_or(""));
-        }
+        [span_name, service, attribute].into_iter().for_each(|text| self.optional_text(text));
         self.name_match(*name_match);
         self.optional(kind.map(i64::from));
         self.optional(status.map(|status| i64::from(status.0)));

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use tailsift_policy::{
-    DerivedName, LowConfidence, Measure, NameMatch, OfArrays, Scale, SpanLatency, SpanMatch,
-    TraceCondition, TraceTest,
+    DerivedName, Failure, Forced, Fragmented, LowConfidence, Measure, NameMatch, OfArrays, Scale,
+    SpanLatency, SpanMatch, TraceCondition, TraceTest,
 };
 use tailsift_trace::StatusCode;
 
 use crate::node::Node;
 use crate::read;
 use crate::table::{
-    MATCHES, OF_ARRAYS, RATIO, SCALES, SPAN_KINDS, SPAN_MATCH, STATUS_CODES, TRACE_TEST,
+    MATCHES, OF_ARRAYS, RATIO, RECOVERED, SCALES, SPAN_KINDS, SPAN_MATCH, STATUS_CODES, TRACE_TEST,
 };
 use crate::view::View;
 
@@ -97,5 +97,23 @@ fn span_match(spans: &View<'_>) -> Option<SpanMatch> {
         attribute: text("attribute")?,
         values: spans.optional("values", View::texts)?.unwrap_or_default(),
         derived,
+    })
+}
+
+pub(super) fn failure(body: &View<'_>) -> Option<Failure> {
+    Some(Failure { keep_recovered: body.choice("recovered", &RECOVERED, [false, true])? })
+}
+
+pub(super) fn fragmented(body: &View<'_>) -> Option<Fragmented> {
+    let above = u32::try_from(body.integer("missing_parents_above")?).ok()?;
+    Some(Fragmented { missing_parents_above: above })
+}
+
+pub(super) fn forced(body: &View<'_>) -> Option<Forced> {
+    Some(Forced {
+        attribute: body.optional("attribute", View::text)?,
+        trace_state: body.optional("trace_state", View::text)?,
+        value: body.optional("value", View::text)?,
+        traces_per_second: body.integer("traces_per_second")?,
     })
 }

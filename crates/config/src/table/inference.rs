@@ -173,3 +173,58 @@ pub(crate) static SPAN_MATCH: Section = Section {
     ],
     refused: &[],
 };
+
+pub(crate) static RECOVERED: [Choice; 2] = [
+    choice("ignore", "a trace of which all errors were recovered is none of this kind"),
+    choice("keep", "any error will do"),
+];
+
+pub(crate) static FAILURE: Section = Section {
+    keys: &[key(
+        "recovered",
+        Type::Choice { here: &RECOVERED, later: &[] },
+        Default("ignore"),
+        "An error is recovered if a span of the same name and parent began after its end and did not fail, or if its parent failed and was recovered so",
+    )],
+    refused: &[],
+};
+
+pub(crate) static FRAGMENTED: Section = Section {
+    keys: &[key(
+        "missing_parents_above",
+        Type::Integer { min: 0, max: 4096 },
+        Default("0"),
+        "So many distinct parents may be missing when the trace is judged",
+    )],
+    refused: &[],
+};
+
+pub(crate) static FORCED: Section = Section {
+    keys: &[
+        key(
+            "attribute",
+            Type::Text,
+            Optional("trace_state is looked at"),
+            "The attribute of a span that asks for its trace; this or trace_state is needed",
+        ),
+        key(
+            "trace_state",
+            Type::Text,
+            Optional("attribute is looked at"),
+            "The key of the member of a span's W3C tracestate that asks for its trace",
+        ),
+        key(
+            "value",
+            Type::Text,
+            Optional("anything but false"),
+            "What it must be, exact; whole numbers and truth values are compared as they are written",
+        ),
+        key(
+            "traces_per_second",
+            Type::Integer { min: 1, max: i64::MAX },
+            Default("10"),
+            "How many traces are kept so, for the whole input; twice as many may come at once",
+        ),
+    ],
+    refused: &[],
+};

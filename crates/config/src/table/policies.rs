@@ -1,6 +1,8 @@
 //! The kinds of policy and the keys of their bodies.
 
-use super::inference::{LOW_CONFIDENCE, SPAN_LATENCY, TRACE_CONDITION};
+use super::inference::{
+    FAILURE, FORCED, FRAGMENTED, LOW_CONFIDENCE, SPAN_LATENCY, TRACE_CONDITION,
+};
 use super::{OTTL_CONDITION, choice, key, refused};
 use crate::key::Presence::{Default, Optional, Required};
 use crate::key::{Choice, Refused, Section, Type, Within};
@@ -58,7 +60,7 @@ pub(crate) static SUB_POLICY: Section = Section {
 };
 
 /// All kinds of this version.
-pub(crate) static KINDS: [KindEntry; 20] = [
+pub(crate) static KINDS: [KindEntry; 23] = [
     kind(
         "status_code",
         "A span has one of these status codes",
@@ -169,6 +171,24 @@ pub(crate) static KINDS: [KindEntry; 20] = [
         "{all: [{sum: gen_ai.usage.input_tokens, above: 8000}]}",
     ),
     kind(
+        "failure",
+        "A span failed, and no later attempt mended it",
+        &FAILURE,
+        "{recovered: ignore}",
+    ),
+    kind(
+        "fragmented",
+        "Parents were named that never came: context was lost, or a service sends no spans",
+        &FRAGMENTED,
+        "{missing_parents_above: 0}",
+    ),
+    kind(
+        "forced",
+        "Somebody asked for this trace, and not too many have been asked for",
+        &FORCED,
+        "{attribute: trace.force, traces_per_second: 10}",
+    ),
+    kind(
         "ottl_condition",
         "A span, or an event of one, fulfils a condition in OTTL, the Collector's language for such",
         &OTTL_CONDITION,
@@ -177,12 +197,9 @@ pub(crate) static KINDS: [KindEntry; 20] = [
 ];
 
 /// Kinds that are not here yet, with what comes nearest.
-pub(crate) static LATER_KINDS: [Refused; 5] = [
+pub(crate) static LATER_KINDS: [Refused; 2] = [
     refused("drift", "; low_confidence with per_model_version comes nearest"),
     refused("rate_per_key", "; rate_limiting has one rate for all"),
-    refused("fragmented", ""),
-    refused("failure", "; status_code with [ERROR] comes nearest"),
-    refused("forced", "; string_attribute on an attribute that asks for it comes nearest"),
 ];
 
 pub(crate) static STATUS_CODES: [Choice; 3] = [

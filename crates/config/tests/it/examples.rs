@@ -31,7 +31,7 @@ fn examples_hold_the_policies_they_promise() {
     for (name, policies) in [
         ("minimal.yaml", &["errors"] as &[&str]),
         ("errors-and-slow.yaml", &["errors", "slow"]),
-        ("inference.yaml", &["errors", "slow", "unsure", "slow-features"]),
+        ("inference.yaml", &["errors", "slow", "unsure", "slow-features", "broken", "asked"]),
         (
             "genai.yaml",
             &[
@@ -68,7 +68,7 @@ fn kinds_load_as_documented() {
     let reference = tailsift_config::reference();
     let examples: Vec<_> =
         reference.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(examples.len(), 20);
+    assert_eq!(examples.len(), 23);
     for text in examples {
         let config = loaded(&format!("kafka: {{bootstrap_servers: b}}\npolicies:\n{text}"));
         let kind = match &config.policies()[0].kind {
@@ -92,6 +92,9 @@ fn kinds_load_as_documented() {
             Kind::Drop(_) => "drop",
             Kind::Composite(_) => "composite",
             Kind::TraceCondition(_) => "trace_condition",
+            Kind::Failure(_) => "failure",
+            Kind::Fragmented(_) => "fragmented",
+            Kind::Forced(_) => "forced",
         };
         assert!(text.contains(&format!("type: {kind}")), "{text} loads as {kind}");
     }

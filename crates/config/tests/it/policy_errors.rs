@@ -6,7 +6,7 @@ use crate::{BASE, check_keys, check_policies, loaded};
 
 #[test]
 fn kinds_that_are_not_here() {
-    let kinds = ["drift", "rate_per_key", "fragmented", "failure", "forced"];
+    let kinds = ["drift", "rate_per_key"];
     let case = |kind: &&str| format!("- {{name: {kind}, type: {kind}, {kind}: {{}}}}");
     let cases: Vec<_> = kinds.iter().map(case).collect();
     check_policies(
@@ -14,14 +14,8 @@ fn kinds_that_are_not_here() {
         &expect![[r#"
             - {name: drift, type: drift, drift: {}}
             - {name: rate_per_key, type: rate_per_key, rate_per_key: {}}
-            - {name: fragmented, type: fragmented, fragmented: {}}
-            - {name: failure, type: failure, failure: {}}
-            - {name: forced, type: forced, forced: {}}
-                line 3: policies[0].type: drift is not supported by this version; low_confidence with per_model_version comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, ottl_condition
-                line 4: policies[1].type: rate_per_key is not supported by this version; rate_limiting has one rate for all; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, ottl_condition
-                line 5: policies[2].type: fragmented is not supported by this version; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, ottl_condition
-                line 6: policies[3].type: failure is not supported by this version; status_code with [ERROR] comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, ottl_condition
-                line 7: policies[4].type: forced is not supported by this version; string_attribute on an attribute that asks for it comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, ottl_condition
+                line 3: policies[0].type: drift is not supported by this version; low_confidence with per_model_version comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, ottl_condition
+                line 4: policies[1].type: rate_per_key is not supported by this version; rate_limiting has one rate for all; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, ottl_condition
         "#]],
     );
 }
@@ -63,9 +57,9 @@ fn shapes_of_policies() {
             - {name: 5, type: always_sample}
                 line 3: policies[0].name: expected text, got the number 5: put it in quotes
             - {name: x, type: always-sample}
-                line 3: policies[0].type: always-sample is no kind of policy: did you mean always_sample? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, ottl_condition
+                line 3: policies[0].type: always-sample is no kind of policy: did you mean always_sample? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, ottl_condition
             - {name: x, type: span_name}
-                line 3: policies[0].type: span_name is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, ottl_condition
+                line 3: policies[0].type: span_name is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, ottl_condition
             - {name: x, type: always_sample, enabled: true}
                 line 3: policies[0].enabled: unknown key: known here are name, type, always_sample
             - {name: x, type: always_sample, always_sample: {}}
@@ -209,6 +203,38 @@ fn conditions_on_traces() {
 }
 
 #[test]
+fn values_of_failures_fragments_and_requests() {
+    let cases = [
+        "- {name: x, type: failure, failure: {recovered: drop}}",
+        "- {name: x, type: failure}",
+        "- {name: x, type: fragmented, fragmented: {missing_parents_above: -1}}",
+        "- {name: x, type: forced, forced: {attribute: a, trace_state: b, traces_per_second: 0}}",
+        "- {name: x, type: forced, forced: {value: yes}}",
+        "- {name: x, type: forced, forced: {attribute: a, trace_state: b}}",
+        "- {name: x, type: forced, forced: {trace_state: Force}}",
+    ];
+    check_policies(
+        &cases,
+        &expect![[r#"
+        - {name: x, type: failure, failure: {recovered: drop}}
+            line 3: policies[0].failure.recovered: expected ignore or keep, got drop
+        - {name: x, type: failure}
+            line 3: policies[0].failure: is required by `type: failure`, for example `failure: {recovered: ignore}`
+        - {name: x, type: fragmented, fragmented: {missing_parents_above: -1}}
+            line 3: policies[0].fragmented.missing_parents_above: expected a whole number between 0 and 4096, got -1
+        - {name: x, type: forced, forced: {attribute: a, trace_state: b, traces_per_second: 0}}
+            line 3: policies[0].forced.traces_per_second: expected a whole number of at least 1, got 0
+        - {name: x, type: forced, forced: {value: yes}}
+            line 3: policies[0].forced: needs just one of attribute and trace_state
+        - {name: x, type: forced, forced: {attribute: a, trace_state: b}}
+            line 3: policies[0].forced: needs just one of attribute and trace_state
+        - {name: x, type: forced, forced: {trace_state: Force}}
+            line 3: policies[0].forced.trace_state: must be a key of a W3C tracestate, such as force, got "Force"
+    "#]],
+    );
+}
+
+#[test]
 fn values_of_counts_and_budgets() {
     let cases = [
         "- {name: x, type: boolean_attribute, boolean_attribute: {key: '', value: 'true'}}",
@@ -282,14 +308,14 @@ fn policies_within_policies() {
             - {name: x, type: and, and: {and_sub_policy: [{type: and, and: {and_sub_policy: []}}]}}
                 line 3: policies[0].and.and_sub_policy[0].type: and cannot stand within an and: list its policies here
             - {name: x, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: -1}}, {type: nope}]}}
-                line 3: policies[0].and.and_sub_policy[1].type: nope is no kind of policy: did you mean not? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, not, low_confidence, span_latency, trace_condition, ottl_condition
+                line 3: policies[0].and.and_sub_policy[1].type: nope is no kind of policy: did you mean not? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, not, low_confidence, span_latency, trace_condition, failure, fragmented, forced, ottl_condition
                 line 3: policies[0].and.and_sub_policy[0].latency.threshold_ms: must not be negative, got -1
             - {name: x, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: -1}}]}}
                 line 3: policies[0].and.and_sub_policy[0].latency.threshold_ms: must not be negative, got -1
             - {name: x, type: and, and: {and_sub_policy: [{type: drop}, {type: composite}, {type: drift}]}}
                 line 3: policies[0].and.and_sub_policy[0].type: drop cannot stand within an and: it stands in the list alone
                 line 3: policies[0].and.and_sub_policy[1].type: composite cannot stand within an and: it stands in the list alone
-                line 3: policies[0].and.and_sub_policy[2].type: drift is not supported by this version; low_confidence with per_model_version comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, not, low_confidence, span_latency, trace_condition, ottl_condition
+                line 3: policies[0].and.and_sub_policy[2].type: drift is not supported by this version; low_confidence with per_model_version comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, not, low_confidence, span_latency, trace_condition, failure, fragmented, forced, ottl_condition
             - {name: x, type: not, not: {}}
                 line 3: policies[0].not.not_sub_policy: is required, for example `not_sub_policy: {name: slow, type: latency, latency: {threshold_ms: 500}}`
             - {name: x, type: not, not: {not_sub_policy: [{type: always_sample}]}}

@@ -188,6 +188,11 @@ policies:
         - {absent: {model_version: '7'}}
         - {root:}
   - {name: p, type: trace_condition, trace_condition: {all: [{min: a, below: 1}, {max: b, above: -2.5}]}}
+  - {name: q, type: failure, failure: {}}
+  - {name: r, type: failure, failure: {recovered: keep}}
+  - {name: s, type: fragmented, fragmented: {missing_parents_above: 2}}
+  - {name: t, type: forced, forced: {attribute: trace.force}}
+  - {name: u, type: forced, forced: {trace_state: force, value: '1', traces_per_second: 3}}
 ",
     );
     let lines: Vec<_> = config.policies().iter().map(|policy| format!("{policy:?}")).collect();
@@ -207,9 +212,14 @@ policies:
         Policy { name: "m", kind: SpanLatency(SpanLatency { span_name: "^F.*n$", name_match: Regex, service: None, above_ns: 0 }) }
         Policy { name: "n", kind: LowConfidence(LowConfidence { below: 0.5, per_model_version: {}, scale: Unit, of_arrays: Some(Mean) }) }
         Policy { name: "o", kind: TraceCondition(TraceCondition { all: [], any: [TraceTest { measures: [Count(SpanMatch { span_name: Some("retry"), name_match: Prefix, service: Some("s"), kind: Some(3), status: Some(StatusCode(2)), attribute: Some("a"), values: ["1"], derived: [(Model, "m"), (PreprocessingVersion, "p")] })], above: Some(3.0), below: None }, TraceTest { measures: [Sum("t")], above: Some(8000.0), below: Some(10000.0) }, TraceTest { measures: [Ratio { of: "o", to: "i" }], above: None, below: Some(0.5) }, TraceTest { measures: [Absent(SpanMatch { span_name: None, name_match: Exact, service: None, kind: None, status: None, attribute: None, values: [], derived: [(ModelVersion, "7")] })], above: None, below: None }, TraceTest { measures: [Root(SpanMatch { span_name: None, name_match: Exact, service: None, kind: None, status: None, attribute: None, values: [], derived: [] })], above: None, below: None }] }) }
-        Policy { name: "p", kind: TraceCondition(TraceCondition { all: [TraceTest { measures: [Min("a")], above: None, below: Some(1.0) }, TraceTest { measures: [Max("b")], above: Some(-2.5), below: None }], any: [] }) }"#]].assert_eq(&lines.join("\n"));
+        Policy { name: "p", kind: TraceCondition(TraceCondition { all: [TraceTest { measures: [Min("a")], above: None, below: Some(1.0) }, TraceTest { measures: [Max("b")], above: Some(-2.5), below: None }], any: [] }) }
+        Policy { name: "q", kind: Failure(Failure { keep_recovered: false }) }
+        Policy { name: "r", kind: Failure(Failure { keep_recovered: true }) }
+        Policy { name: "s", kind: Fragmented(Fragmented { missing_parents_above: 2 }) }
+        Policy { name: "t", kind: Forced(Forced { attribute: Some("trace.force"), trace_state: None, value: None, traces_per_second: 10 }) }
+        Policy { name: "u", kind: Forced(Forced { attribute: None, trace_state: Some("force"), value: Some("1"), traces_per_second: 3 }) }"#]].assert_eq(&lines.join("\n"));
     let set = config.policy_set();
-    assert_eq!(set.names().len(), 16);
+    assert_eq!(set.names().len(), 21);
 }
 
 #[test]
@@ -279,6 +289,14 @@ fn fingerprints_are_of_meaning() {
         "policies: [{name: a, type: trace_condition, trace_condition: {any: [{count: {}, above: 1}]}}]",
         "policies: [{name: a, type: trace_condition, trace_condition: {any: [{count: {kind: client}, above: 1}]}}]",
         "policies: [{name: a, type: trace_condition, trace_condition: {any: [{absent: {kind: client}}]}}]",
+        "policies: [{name: a, type: failure, failure: {}}]",
+        "policies: [{name: a, type: failure, failure: {recovered: keep}}]",
+        "policies: [{name: a, type: fragmented, fragmented: {}}]",
+        "policies: [{name: a, type: fragmented, fragmented: {missing_parents_above: 1}}]",
+        "policies: [{name: a, type: forced, forced: {attribute: a}}]",
+        "policies: [{name: a, type: forced, forced: {trace_state: a}}]",
+        "policies: [{name: a, type: forced, forced: {attribute: a, value: b}}]",
+        "policies: [{name: a, type: forced, forced: {attribute: a, traces_per_second: 1}}]",
         "policies: [{name: a, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: 5}}]}}]",
         "policies: [{name: a, type: numeric_attribute, numeric_attribute: {key: k, min_value: 0}}]",
         "policies: [{name: a, type: numeric_attribute, numeric_attribute: {key: k, max_value: 0}}]",

@@ -152,7 +152,7 @@ fn carries(key: AttributeKey, values: &[Box<[u8]>], context: &SpanContext<'_, '_
     is_one_of(attribute.value, values)
 }
 
-fn is_one_of(value: Value<'_>, values: &[Box<[u8]>]) -> bool {
+pub(crate) fn is_one_of(value: Value<'_>, values: &[Box<[u8]>]) -> bool {
     let is = |text: &[u8]| values.iter().any(|wanted| **wanted == *text);
     match value {
         Value::Bool(value) => is(if value { b"true" } else { b"false" }),

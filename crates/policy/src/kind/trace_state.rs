@@ -121,7 +121,7 @@ fn trim_end(text: &[u8]) -> &[u8] {
 }
 
 /// A simple key, or a tenant's at a system.
-fn is_key(key: &[u8]) -> bool {
+pub(crate) fn is_key(key: &[u8]) -> bool {
     let part = |part: &[u8], max: usize, may_begin_with_digit: bool| {
         let Some((first, rest)) = part.split_first() else { return false };
         let begins = first.is_ascii_lowercase() || may_begin_with_digit && first.is_ascii_digit();

@@ -67,6 +67,11 @@ impl S {
         self
     }
 
+    fn root(mut self, id: u8) -> Self {
+        self.id = id;
+        self
+    }
+
     fn child(mut self, id: u8, parent: u8) -> Self {
         (self.id, self.parent) = (id, Some(parent));
         self

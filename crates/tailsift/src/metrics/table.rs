@@ -338,6 +338,12 @@ pub(crate) const TABLE: &[Metric] = &[
         |stats| stats.tally.numbers_unreadable,
         "Attributes that a trace_condition calculates with, and that were NaN or no number.",
     ),
+    Metric::stats(
+        "tailsift_kin_too_many_total",
+        |stats| stats.tally.kin_too_many,
+        "Traces of too many spans for fragmented, which takes them for whole, or of too many \
+         errors or names for failure, which takes any error for fatal.",
+    ),
     Metric::gauges(
         "tailsift_traces_open",
         |gauges| gauges.traces_open as f64,

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::{Derive, DerivePattern, Derived, LowConfidence, OfArrays, Scale};
+use crate::{
+    Derive, DerivePattern, Derived, Failure, Forced, Fragmented, LowConfidence, OfArrays, Scale,
+};
 
 fn text(text: &'static str) -> Value<'static> {
     Value::Text(text.as_bytes())
@@ -135,4 +137,209 @@ fn wrong_patterns_are_refused_once() {
     let errors = PolicySet::compile(policies, semantics).unwrap_err();
     assert_eq!(errors.len(), 1);
     assert!(errors[0].to_string().starts_with("derive.confidence.pattern.regex: \"(\" is no "));
+}
+
+fn fragmented(missing_parents_above: u32) -> Kind {
+    Kind::Fragmented(Fragmented { missing_parents_above })
+}
+
+#[test]
+fn parents_that_never_came() {
+    let root = || span("root", 1, 2).root(1);
+    let child = |id, parent| span("a", 1, 2).child(id, parent);
+    for (trace, missing) in [
+        (vec![root(), child(2, 1), child(3, 2)], 0),
+        (vec![child(3, 2), child(2, 1), root()], 0),
+        (vec![root(), child(3, 2)], 1),
+        // Several children of one lost parent lack one.
+        (vec![root(), child(3, 2), child(4, 2), child(6, 5)], 2),
+        (vec![child(3, 2)], 1),
+        (vec![child(2, 2)], 0),
+        (vec![], 0),
+    ] {
+        for above in 0..3 {
+            check(&fragmented(above), &trace, missing > above);
+        }
+        let twice: Vec<S> = trace.iter().chain(&trace).cloned().collect();
+        check(&fragmented(0), &twice, missing > 0);
+    }
+}
+
+#[test]
+fn a_trace_too_large_for_kin_is_whole_and_counted() {
+    let orphan = span("a", 1, 2).child(3, 2);
+    let set = set(fragmented(0), Compatibility::Tailsift);
+    for (spans, verdict, counted) in [(4096, Verdict::Keep, 0), (9000, Verdict::Drop, 1)] {
+        let trace = vec![orphan.clone(); spans];
+        let (facts, tally) = fold(&set, &trace);
+        assert_eq!(judge_facts(&set, &facts, &mut Vec::new()).verdict, verdict, "{spans}");
+        assert_eq!(tally.kin_too_many, counted, "{spans}");
+        assert!(facts.heap_bytes() < 80_000, "{}", facts.heap_bytes());
+    }
+}
+
+fn failure(keep_recovered: bool) -> Kind {
+    Kind::Failure(Failure { keep_recovered })
+}
+
+#[test]
+fn errors_that_nothing_mended() {
+    let root = || span("root", 1, 90).root(1);
+    let call = |id, start, end| span("call", start, end).child(id, 1);
+    for (what, trace, fatal) in [
+        ("nothing failed", vec![root(), call(2, 10, 20)], None),
+        ("the root failed", vec![root().error(), call(2, 10, 20)], Some(true)),
+        ("nobody tried again", vec![root(), call(2, 10, 20).error()], Some(true)),
+        ("a retry", vec![root(), call(2, 10, 20).error(), call(3, 20, 30)], Some(false)),
+        (
+            "a second retry",
+            vec![root(), call(2, 10, 20).error(), call(3, 21, 30).error(), call(4, 31, 40)],
+            Some(false),
+        ),
+        ("the last one failed", vec![root(), call(2, 10, 20), call(3, 21, 30).error()], Some(true)),
+        ("side by side", vec![root(), call(2, 10, 20).error(), call(3, 11, 30)], Some(true)),
+        (
+            "another name",
+            vec![root(), call(2, 10, 20).error(), span("other", 21, 30).child(3, 1)],
+            Some(true),
+        ),
+        (
+            "another parent",
+            vec![root(), call(2, 10, 20).error(), span("call", 21, 30).child(3, 9)],
+            Some(true),
+        ),
+        (
+            "what failed below a call that was made again",
+            vec![
+                root(),
+                call(2, 10, 20).error(),
+                span("serve", 11, 19).child(5, 2).error(),
+                span("query", 12, 18).child(6, 5).error(),
+                call(3, 21, 30),
+            ],
+            Some(false),
+        ),
+        (
+            "below a call that did not fail",
+            vec![
+                root(),
+                call(2, 10, 20),
+                span("serve", 11, 19).child(5, 2).error(),
+                call(3, 21, 30),
+            ],
+            Some(true),
+        ),
+        (
+            "the root was mended by nobody",
+            vec![root().error(), call(2, 10, 20).error(), call(3, 21, 30)],
+            Some(true),
+        ),
+        ("ends unknown", vec![root(), call(2, 0, 0).error(), call(3, 21, 30)], Some(true)),
+        (
+            "parents in a circle",
+            vec![call(2, 1, 2).error(), span("x", 1, 2).child(1, 2).error()],
+            Some(true),
+        ),
+    ] {
+        let mut trace = trace;
+        for _ in 0..trace.len() {
+            let keep = |kind| judge(&set(kind, Compatibility::Tailsift), &trace).verdict;
+            let said = |keep| if keep { Verdict::Keep } else { Verdict::Drop };
+            assert_eq!(keep(failure(false)), said(fatal == Some(true)), "{what}");
+            assert_eq!(keep(failure(true)), said(fatal.is_some()), "{what}");
+            trace.rotate_left(1);
+        }
+    }
+}
+
+#[test]
+fn beyond_its_bounds_any_error_is_fatal() {
+    let names: Vec<&'static str> =
+        (0..1100).map(|name| &*Box::leak(name.to_string().into_boxed_str())).collect();
+    let mended = [span("call", 10, 20).child(2, 1).error(), span("call", 21, 30).child(3, 1)];
+    let set = set(failure(false), Compatibility::Tailsift);
+    for (others, verdict, counted) in [(1000, Verdict::Drop, 0), (1100, Verdict::Keep, 1)] {
+        let others = names[..others].iter().map(|name| span(name, 1, 2).child(4, 1));
+        let trace: Vec<S> = mended.iter().cloned().chain(others).collect();
+        let (facts, tally) = fold(&set, &trace);
+        assert_eq!(judge_facts(&set, &facts, &mut Vec::new()).verdict, verdict);
+        assert_eq!(tally.kin_too_many, counted);
+    }
+}
+
+/// What was forgotten once the trace was judged is not asked of a late span.
+#[test]
+fn late_spans_say_nothing_about_kin() {
+    let set = set(fragmented(0), Compatibility::Tailsift);
+    let (mut facts, _) = fold(&set, &[span("a", 1, 2).child(3, 2)]);
+    assert_eq!(judge_facts(&set, &facts, &mut Vec::new()).verdict, Verdict::Keep);
+    assert_eq!(set.certain_keep(ID, &facts), None);
+    facts.forget_kin();
+    assert_eq!(facts.heap_bytes(), 0);
+    assert_eq!(judge_facts(&set, &facts, &mut Vec::new()).verdict, Verdict::Drop);
+}
+
+#[test]
+fn traces_that_are_asked_for() {
+    let by = |attribute: Option<&str>, trace_state: Option<&str>, value: Option<&str>| {
+        Kind::Forced(Forced {
+            attribute: attribute.map(Into::into),
+            trace_state: trace_state.map(Into::into),
+            value: value.map(Into::into),
+            traces_per_second: 10,
+        })
+    };
+    let attribute = |value: Option<&str>| by(Some("force"), None, value);
+    let with = |value| vec![span("a", 1, 2), span("b", 1, 2).with("force", value)];
+    for (wanted, value, keep) in [
+        (None, Value::Bool(true), true),
+        (None, Value::Bool(false), false),
+        (None, text(""), true),
+        (Some("1"), Value::Int(1), true),
+        (Some("1"), text("1"), true),
+        (Some("1"), text("2"), false),
+        (Some("true"), Value::Bool(true), true),
+    ] {
+        check(&attribute(wanted), &with(value), keep);
+    }
+    check(&attribute(None), &[span("a", 1, 2)], false);
+    let state = |trace_state| vec![S { trace_state, ..span("a", 1, 2) }];
+    check(&by(None, Some("force"), None), &state("x=1,force=y"), true);
+    check(&by(None, Some("force"), Some("y")), &state("x=1,force=y"), true);
+    check(&by(None, Some("force"), Some("n")), &state("x=1,force=y"), false);
+    check(&by(None, Some("force"), None), &state("x=force"), false);
+    check(&by(None, Some("force"), None), &state("force=1,force=2"), false);
+    let place = "policies[0].forced";
+    refused(by(None, None, None), &format!("{place}: needs just one of attribute and trace_state"));
+    let rate = Forced {
+        attribute: Some("a".into()),
+        trace_state: None,
+        value: None,
+        traces_per_second: 0,
+    };
+    refused(Kind::Forced(rate), &format!("{place}.traces_per_second: must be at least 1, got 0"));
+}
+
+/// Ten a second, twenty at once, in traces, however many spans they have.
+#[test]
+fn no_more_traces_are_kept_than_the_budget_has() {
+    let kind = Kind::Forced(Forced {
+        attribute: Some("force".into()),
+        trace_state: None,
+        value: None,
+        traces_per_second: 10,
+    });
+    let set = set(kind, Compatibility::Tailsift);
+    let (asked, _) = fold(&set, &vec![span("a", 1, 2).with("force", text("1")); 50]);
+    let (other, _) = fold(&set, &[span("a", 1, 2)]);
+    let mut limiters = set.limiters(1);
+    let mut kept = |facts: &Facts, now, times: usize| {
+        let mut judge = || set.judge(ID, facts, &mut limiters, Millis(now), &mut Vec::new());
+        (0..times).filter(|_| judge().verdict == Verdict::Keep).count()
+    };
+    assert_eq!(kept(&other, 0, 100), 0);
+    assert_eq!(kept(&asked, 0, 100), 20);
+    assert_eq!(kept(&asked, 1000, 100), 10);
+    assert_eq!(kept(&asked, 1500, 100), 5);
+    assert_eq!(set.certain_keep(ID, &asked), None);
 }
