@@ -166,6 +166,7 @@ impl Hash {
                 self.integers("fragmented", &[i64::from(*missing_parents_above)]);
             }
             Kind::Forced(kind) => self.forced(kind),
+            Kind::Drift(kind) => self.drift(kind),
         }
     }
 

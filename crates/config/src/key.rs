@@ -98,7 +98,7 @@ impl Within {
         match kind {
             "and" => matches!(self, Self::List | Self::Composite),
             "not" => matches!(self, Self::List | Self::And | Self::Drop),
-            "drop" | "composite" => self == Self::List,
+            "drop" | "composite" | "drift" => self == Self::List,
             _ => true,
         }
     }

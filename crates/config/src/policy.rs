@@ -15,7 +15,7 @@ use crate::node::{Node, Value, join};
 use crate::read;
 use crate::suggest::nearest;
 use crate::table::{
-    AND, BOOLEAN_ATTRIBUTE, BYTES_LIMITING, COMPOSITE, DROP, ERROR_MODES, FAILURE, FORCED,
+    AND, BOOLEAN_ATTRIBUTE, BYTES_LIMITING, COMPOSITE, DRIFT, DROP, ERROR_MODES, FAILURE, FORCED,
     FRAGMENTED, KINDS, KindEntry, LATENCY, LATER_KINDS, LOW_CONFIDENCE, NOT, NUMERIC_ATTRIBUTE,
     OTTL_CONDITION, POLICY, PROBABILISTIC, RATE_ALLOCATION, RATE_LIMITING, SPAN_COUNT,
     SPAN_LATENCY, STATUS_CODE, STATUS_CODES, STRING_ATTRIBUTE, SUB_POLICY, TRACE_CONDITION,
@@ -138,6 +138,7 @@ fn build_kind(node: &Node, path: &str, within: Within) -> Option<Kind> {
         "trace_condition" => {
             Kind::TraceCondition(inference::trace_condition(&body(&TRACE_CONDITION))?)
         }
+        "drift" => Kind::Drift(inference::drift(&body(&DRIFT))?),
         "failure" => Kind::Failure(inference::failure(&body(&FAILURE))?),
         "fragmented" => Kind::Fragmented(inference::fragmented(&body(&FRAGMENTED))?),
         "forced" => Kind::Forced(inference::forced(&body(&FORCED))?),

@@ -165,7 +165,7 @@ impl Within {
         match kind {
             Kind::And(_) => matches!(self, Self::Set | Self::Composite),
             Kind::Not(_) => matches!(self, Self::Set | Self::And | Self::Drop),
-            Kind::Drop(_) | Kind::Composite(_) => self == Self::Set,
+            Kind::Drop(_) | Kind::Composite(_) | Kind::Drift(_) => self == Self::Set,
             Kind::AlwaysSample
             | Kind::Latency(_)
             | Kind::StatusCode(_)

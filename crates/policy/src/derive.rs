@@ -109,7 +109,8 @@ impl Source {
         regex.captures(text)?.get(1).map(|found| found.as_bytes())
     }
 
-    fn among<'p>(&self, attributes: &[Attribute<'p>]) -> Option<Value<'p>> {
+    /// Its value among some attributes alone.
+    pub(crate) fn among<'p>(&self, attributes: &[Attribute<'p>]) -> Option<Value<'p>> {
         let alias = |key: &AttributeKey| attributes.iter().find(|found| found.key == *key);
         let named = self.aliases.iter().find_map(alias).map(|found| found.value);
         named.or_else(|| self.part(attributes).map(Value::Text))

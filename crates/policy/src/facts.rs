@@ -89,6 +89,8 @@ pub struct Tally {
     pub numbers_unreadable: u64,
     /// Traces of too many spans, errors or kinds of success for `fragmented` or `failure`.
     pub kin_too_many: u64,
+    /// Keys that a `drift` policy forgot because there were too many.
+    pub drift_keys_forgotten: u64,
 }
 
 /// A policy's place in [`Bits`].

@@ -5,6 +5,7 @@ pub(crate) mod and;
 pub(crate) mod boolean_attribute;
 pub(crate) mod bytes_limiting;
 pub(crate) mod composite;
+pub(crate) mod drift;
 pub(crate) mod drop;
 pub(crate) mod failure;
 pub(crate) mod forced;
@@ -32,6 +33,7 @@ use crate::kind::and::And;
 use crate::kind::boolean_attribute::BooleanAttribute;
 use crate::kind::bytes_limiting::BytesLimiting;
 use crate::kind::composite::Composite;
+use crate::kind::drift::Drift;
 use crate::kind::drop::DropIf;
 use crate::kind::failure::Failure;
 use crate::kind::forced::Forced;
@@ -110,6 +112,8 @@ pub enum Kind {
     Failure(Failure),
     /// Somebody asked for the trace.
     Forced(Forced),
+    /// Some of every version, and all of one that grows unsure.
+    Drift(Drift),
 }
 
 /// A kind, compiled.
@@ -138,6 +142,7 @@ pub(crate) enum Rule {
     Fragmented(fragmented::Rule),
     Failure(failure::Rule),
     Forced(forced::Rule),
+    Drift(drift::Rule),
 }
 
 /// A trace that is being judged.
@@ -185,7 +190,8 @@ impl Kind {
             | Self::TraceCondition(_)
             | Self::Fragmented(_)
             | Self::Failure(_)
-            | Self::Forced(_) => 1,
+            | Self::Forced(_)
+            | Self::Drift(_) => 1,
         }
     }
 
@@ -215,6 +221,7 @@ impl Kind {
             Self::Fragmented(_) => "fragmented",
             Self::Failure(_) => "failure",
             Self::Forced(_) => "forced",
+            Self::Drift(_) => "drift",
         }
     }
 
@@ -247,6 +254,7 @@ impl Kind {
             Self::Fragmented(kind) => Rule::Fragmented(kind.compile(compiler)),
             Self::Failure(kind) => Rule::Failure(kind.compile(compiler)),
             Self::Forced(kind) => Rule::Forced(kind.compile(path, compiler)),
+            Self::Drift(kind) => Rule::Drift(kind.compile(path, compiler)),
         }
     }
 }
@@ -263,6 +271,7 @@ impl Rule {
             | Self::Fragmented(_)
             | Self::Failure(_) => {}
             Self::Forced(rule) => rule.fold(facts, context),
+            Self::Drift(rule) => rule.fold(facts, context, tally),
             Self::Latency(rule) => rule.fold(facts),
             Self::StatusCode(rule) => rule.fold(facts, context),
             Self::StringAttribute(rule) => rule.fold(facts, context),
@@ -305,6 +314,7 @@ impl Rule {
             Self::Fragmented(rule) => rule.sampled(facts),
             Self::Failure(rule) => rule.sampled(facts),
             Self::Forced(rule) => rule.sampled(case),
+            Self::Drift(rule) => rule.sampled(case),
             Self::RateLimiting(rule) => rule.sampled(case),
             Self::BytesLimiting(rule) => rule.sampled(case),
             Self::And(rules) => return and::all(rules.iter().map(|rule| rule.vote(case))),
@@ -322,6 +332,7 @@ impl Rule {
             | Self::RateLimiting(_)
             | Self::BytesLimiting(_)
             | Self::Forced(_)
+            | Self::Drift(_)
             | Self::Composite(_) => false,
             Self::And(rules) | Self::Drop(rules) => rules.iter().all(Self::is_certain),
             Self::Not(rule) => rule.is_certain(),
@@ -349,6 +360,7 @@ impl Rule {
             Self::RateLimiting(_)
             | Self::BytesLimiting(_)
             | Self::Forced(_)
+            | Self::Drift(_)
             | Self::Composite(_) => true,
             Self::And(rules) | Self::Drop(rules) => rules.iter().any(Self::has_budget),
             Self::Not(rule) => rule.has_budget(),
@@ -394,6 +406,7 @@ impl Rule {
             | Self::BytesLimiting(_)
             | Self::TraceCondition(_)
             | Self::Forced(_)
+            | Self::Drift(_)
             | Self::OttlCondition(_) => false,
         }
     }
@@ -424,6 +437,7 @@ impl Rule {
             | Self::Fragmented(_)
             | Self::Failure(_)
             | Self::Forced(_)
+            | Self::Drift(_)
             | Self::RateLimiting(_)
             | Self::BytesLimiting(_)
             | Self::Not(_)

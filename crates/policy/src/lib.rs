@@ -19,6 +19,7 @@
 //! Pure: no clock, no randomness, no I/O. Adding a kind is its file in `kind/`, a variant of
 //! [`Kind`] and its mapping in the configuration crate; exhaustive matches list the rest.
 
+mod baselines;
 mod compile;
 mod decision;
 mod derive;
@@ -42,6 +43,7 @@ pub use kind::and::And;
 pub use kind::boolean_attribute::BooleanAttribute;
 pub use kind::bytes_limiting::BytesLimiting;
 pub use kind::composite::{Composite, RateAllocation};
+pub use kind::drift::Drift;
 pub use kind::drop::DropIf;
 pub use kind::failure::Failure;
 pub use kind::forced::Forced;

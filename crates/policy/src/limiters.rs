@@ -2,6 +2,8 @@
 
 use tailsift_trace::Millis;
 
+use crate::baselines::{Baselines, Watch};
+
 /// What the budgets of a [`PolicySet`](crate::PolicySet) have left on one partition of the input.
 ///
 /// Each partition has a share of every budget, refilled by its own stream time, so that a verdict
@@ -14,6 +16,7 @@ pub struct Limiters {
     partitions: u32,
     buckets: Vec<Bucket>,
     composites: Vec<Spent>,
+    baselines: Vec<Baselines>,
 }
 
 /// A share of a token bucket. Its unit is the thousandth part of a token, divided by the number of
@@ -54,6 +57,7 @@ pub(crate) struct Budgets {
     buckets: Vec<TokenBucket>,
     /// How many sub-policies each composite has.
     composites: Vec<usize>,
+    baselines: usize,
 }
 
 impl Budgets {
@@ -73,6 +77,12 @@ impl Budgets {
         self.composites.len() - 1
     }
 
+    /// The place of another set of baselines.
+    pub(crate) fn baselines(&mut self) -> usize {
+        self.baselines += 1;
+        self.baselines - 1
+    }
+
     /// All of them, full.
     pub(crate) fn full(&self, partitions: u32) -> Limiters {
         let bucket = |bucket: &TokenBucket| Bucket { left: bucket.capacity(), at: None };
@@ -85,6 +95,7 @@ impl Budgets {
             partitions: partitions.max(1),
             buckets: self.buckets.iter().map(bucket).collect(),
             composites: self.composites.iter().map(spent).collect(),
+            baselines: vec![Baselines::default(); self.baselines],
         }
     }
 }
@@ -117,6 +128,24 @@ impl TokenBucket {
 }
 
 impl Limiters {
+    /// Counts a trace of a key, and says whether to keep it.
+    pub(crate) fn watch(
+        &mut self,
+        place: usize,
+        watch: &Watch,
+        key: u64,
+        low: Option<bool>,
+        now: Millis,
+    ) -> bool {
+        self.baselines[place].ask(watch, key, low, now, self.partitions)
+    }
+
+    /// How many keys of `drift` policies were forgotten, since this was asked last, because there
+    /// were too many.
+    pub fn take_forgotten_keys(&mut self) -> u64 {
+        self.baselines.iter_mut().map(Baselines::take_forgotten).sum()
+    }
+
     /// Spends spans of a composite's sub-policy, or nothing if that exceeds its share, or the
     /// total if there is one for all of them. As with a bucket, a trace beyond the partition's
     /// share passes while nothing is spent, and the following seconds pay for it.

@@ -298,6 +298,7 @@ impl Partition {
         let limiters = &mut self.limiters;
         let (id, facts) = (trace.trace_id, &trace.facts);
         let outcome = common.policies.judge(id, facts, limiters, time, common.votes);
+        common.stats.tally.drift_keys_forgotten += limiters.take_forgotten_keys();
         let decision = Decision {
             verdict: outcome.verdict,
             policy: outcome.policy,

@@ -111,6 +111,7 @@ impl Stats {
         tally.ottl_failures += other.tally.ottl_failures;
         tally.numbers_unreadable += other.tally.numbers_unreadable;
         tally.kin_too_many += other.tally.kin_too_many;
+        tally.drift_keys_forgotten += other.tally.drift_keys_forgotten;
         self.records += other.records;
         self.record_bytes += other.record_bytes;
         self.spans += other.spans;

@@ -1,7 +1,7 @@
 //! The kinds that are made for services that call models.
 
 use tailsift_policy::{
-    Forced, LowConfidence, Measure, NameMatch, OfArrays, Scale, SpanLatency, SpanMatch,
+    Drift, Forced, LowConfidence, Measure, NameMatch, OfArrays, Scale, SpanLatency, SpanMatch,
     TraceCondition, TraceTest,
 };
 
@@ -17,6 +17,20 @@ impl Hash {
             self.text(version);
             self.number(*bound);
         }
+        self.reading(*scale, *of_arrays);
+    }
+
+    pub(super) fn span_latency(&mut self, kind: &SpanLatency) {
+        let SpanLatency { span_name, name_match, service, above_ns } = kind;
+        self.text("span_latency");
+        self.text(span_name);
+        self.name_match(*name_match);
+        self.integer(i64::from(service.is_some()));
+        self.text(service.as_deref().unwrap_or(""));
+        self.bytes(&above_ns.to_le_bytes());
+    }
+
+    fn reading(&mut self, scale: Scale, of_arrays: Option<OfArrays>) {
         self.integer(match scale {
             Scale::Unit => 0,
             Scale::Percent => 1,
@@ -29,14 +43,15 @@ impl Hash {
         });
     }
 
-    pub(super) fn span_latency(&mut self, kind: &SpanLatency) {
-        let SpanLatency { span_name, name_match, service, above_ns } = kind;
-        self.text("span_latency");
-        self.text(span_name);
-        self.name_match(*name_match);
-        self.integer(i64::from(service.is_some()));
-        self.text(service.as_deref().unwrap_or(""));
-        self.bytes(&above_ns.to_le_bytes());
+    pub(super) fn drift(&mut self, kind: &Drift) {
+        let Drift { by, floor_per_minute, low_confidence_below, scale, of_arrays, rise, baseline } =
+            kind;
+        self.integers("drift", &[i64::from(*floor_per_minute), baseline.0]);
+        self.length(by.len());
+        by.iter().for_each(|name| self.text(name.name()));
+        self.number(*low_confidence_below);
+        self.reading(*scale, *of_arrays);
+        self.number(*rise);
     }
 
     fn name_match(&mut self, name_match: NameMatch) {

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use tailsift_policy::{
-    DerivedName, Failure, Forced, Fragmented, LowConfidence, Measure, NameMatch, OfArrays, Scale,
-    SpanLatency, SpanMatch, TraceCondition, TraceTest,
+    DerivedName, Drift, Failure, Forced, Fragmented, LowConfidence, Measure, NameMatch, OfArrays,
+    Scale, SpanLatency, SpanMatch, TraceCondition, TraceTest,
 };
-use tailsift_trace::StatusCode;
+use tailsift_trace::{Millis, StatusCode};
 
 use crate::node::Node;
 use crate::read;
 use crate::table::{
-    MATCHES, OF_ARRAYS, RATIO, RECOVERED, SCALES, SPAN_KINDS, SPAN_MATCH, STATUS_CODES, TRACE_TEST,
+    DERIVED_NAMES, MATCHES, OF_ARRAYS, RATIO, RECOVERED, SCALES, SPAN_KINDS, SPAN_MATCH,
+    STATUS_CODES, TRACE_TEST,
 };
 use crate::view::View;
 
@@ -22,14 +23,11 @@ pub(super) fn low_confidence(body: &View<'_>) -> Option<LowConfidence> {
     for (version, bound) in body.entries("per_model_version") {
         per_model_version.insert(version.to_owned(), read::number(bound).ok()?);
     }
-    let scales = [Scale::Unit, Scale::Percent];
     Some(LowConfidence {
         below: body.number("below")?,
         per_model_version,
-        scale: body.choice("scale", &SCALES, scales)?,
-        of_arrays: body.optional("of_arrays", |body, name| {
-            body.choice(name, &OF_ARRAYS, [OfArrays::Min, OfArrays::Max, OfArrays::Mean])
-        })?,
+        scale: scale(body)?,
+        of_arrays: of_arrays(body)?,
     })
 }
 
@@ -115,5 +113,29 @@ pub(super) fn forced(body: &View<'_>) -> Option<Forced> {
         trace_state: body.optional("trace_state", View::text)?,
         value: body.optional("value", View::text)?,
         traces_per_second: body.integer("traces_per_second")?,
+    })
+}
+
+fn scale(body: &View<'_>) -> Option<Scale> {
+    body.choice("scale", &SCALES, [Scale::Unit, Scale::Percent])
+}
+
+fn of_arrays(body: &View<'_>) -> Option<Option<OfArrays>> {
+    body.optional("of_arrays", |body, name| {
+        body.choice(name, &OF_ARRAYS, [OfArrays::Min, OfArrays::Max, OfArrays::Mean])
+    })
+}
+
+pub(super) fn drift(body: &View<'_>) -> Option<Drift> {
+    let names = [DerivedName::Model, DerivedName::ModelVersion, DerivedName::PreprocessingVersion];
+    let name = |node: &Node| Some(names[read::choice(node, &DERIVED_NAMES, &[]).ok()?]);
+    Some(Drift {
+        by: body.list("by", name)?,
+        floor_per_minute: u32::try_from(body.integer("floor_per_minute")?).ok()?,
+        low_confidence_below: body.number("low_confidence_below")?,
+        scale: scale(body)?,
+        of_arrays: of_arrays(body)?,
+        rise: body.number("rise")?,
+        baseline: Millis(i64::try_from(body.duration("baseline")?.as_millis()).ok()?),
     })
 }

@@ -1,7 +1,7 @@
 //! The bodies of the kinds that are made for services that call models.
 
 use super::policies::STATUS_CODES;
-use super::{choice, key};
+use super::{LONGEST, choice, key, ms};
 use crate::key::Presence::{Default, Optional, Required};
 use crate::key::{Choice, Key, Section, Type};
 
@@ -25,6 +25,19 @@ pub(crate) static SPAN_KINDS: [Choice; 5] = [
     choice("consumer", "SPAN_KIND_CONSUMER"),
 ];
 
+const SCALE: Key = key(
+    "scale",
+    Type::Choice { here: &SCALES, later: &[] },
+    Default("unit"),
+    "How attributes are written",
+);
+const OF_ARRAYS_KEY: Key = key(
+    "of_arrays",
+    Type::Choice { here: &OF_ARRAYS, later: &[] },
+    Optional("lists are counted as unreadable"),
+    "Which confidence a list of confidences stands for; one with anything but numbers stands for none",
+);
+
 pub(crate) static LOW_CONFIDENCE: Section = Section {
     keys: &[
         key(
@@ -39,18 +52,8 @@ pub(crate) static LOW_CONFIDENCE: Section = Section {
             Default("{}"),
             "Other bounds for some model versions, for example {recsys-v3: 0.6}",
         ),
-        key(
-            "scale",
-            Type::Choice { here: &SCALES, later: &[] },
-            Default("unit"),
-            "How attributes are written",
-        ),
-        key(
-            "of_arrays",
-            Type::Choice { here: &OF_ARRAYS, later: &[] },
-            Optional("lists are counted as unreadable"),
-            "Which confidence a list of confidences stands for; one with anything but numbers stands for none",
-        ),
+        SCALE,
+        OF_ARRAYS_KEY,
     ],
     refused: &[],
 };
@@ -224,6 +227,50 @@ pub(crate) static FORCED: Section = Section {
             Type::Integer { min: 1, max: i64::MAX },
             Default("10"),
             "How many traces are kept so, for the whole input; twice as many may come at once",
+        ),
+    ],
+    refused: &[],
+};
+
+pub(crate) static DERIVED_NAMES: [Choice; 3] = [
+    choice("model", "derive.model"),
+    choice("model_version", "derive.model_version"),
+    choice("preprocessing_version", "derive.preprocessing_version"),
+];
+
+pub(crate) static DRIFT: Section = Section {
+    keys: &[
+        key(
+            "by",
+            Type::List { item: &Type::Choice { here: &DERIVED_NAMES, later: &[] }, min: 1, max: 3 },
+            Required("[model_version, preprocessing_version]"),
+            "The derived attributes that make a key; at most 1024 keys are told apart",
+        ),
+        key(
+            "floor_per_minute",
+            Type::Integer { min: 0, max: 1_000_000 },
+            Default("1"),
+            "So many traces of each key are kept each minute, for the whole input; the first one at once, on each partition",
+        ),
+        key(
+            "low_confidence_below",
+            Type::Number,
+            Default("0.5"),
+            "A trace is low if a confidence is below this, above 0 and at most 1 on either scale",
+        ),
+        SCALE,
+        OF_ARRAYS_KEY,
+        key(
+            "rise",
+            Type::Number,
+            Default("2.0"),
+            "All traces of a key are kept while its share of low ones, over the last two twelfths of `baseline`, is more than this many times the usual share, and more than chance explains; above 1",
+        ),
+        key(
+            "baseline",
+            Type::Duration { min: ms(60_000), max: LONGEST },
+            Default("1h"),
+            "How far back what is usual goes; older traces fade",
         ),
     ],
     refused: &[],

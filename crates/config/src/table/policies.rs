@@ -1,7 +1,7 @@
 //! The kinds of policy and the keys of their bodies.
 
 use super::inference::{
-    FAILURE, FORCED, FRAGMENTED, LOW_CONFIDENCE, SPAN_LATENCY, TRACE_CONDITION,
+    DRIFT, FAILURE, FORCED, FRAGMENTED, LOW_CONFIDENCE, SPAN_LATENCY, TRACE_CONDITION,
 };
 use super::{OTTL_CONDITION, choice, key, refused};
 use crate::key::Presence::{Default, Optional, Required};
@@ -60,7 +60,7 @@ pub(crate) static SUB_POLICY: Section = Section {
 };
 
 /// All kinds of this version.
-pub(crate) static KINDS: [KindEntry; 23] = [
+pub(crate) static KINDS: [KindEntry; 24] = [
     kind(
         "status_code",
         "A span has one of these status codes",
@@ -189,6 +189,12 @@ pub(crate) static KINDS: [KindEntry; 23] = [
         "{attribute: trace.force, traces_per_second: 10}",
     ),
     kind(
+        "drift",
+        "Some traces of each version, and all of one whose model grows unsure (docs/drift.md)",
+        &DRIFT,
+        "{by: [model_version, preprocessing_version]}",
+    ),
+    kind(
         "ottl_condition",
         "A span, or an event of one, fulfils a condition in OTTL, the Collector's language for such",
         &OTTL_CONDITION,
@@ -197,10 +203,8 @@ pub(crate) static KINDS: [KindEntry; 23] = [
 ];
 
 /// Kinds that are not here yet, with what comes nearest.
-pub(crate) static LATER_KINDS: [Refused; 2] = [
-    refused("drift", "; low_confidence with per_model_version comes nearest"),
-    refused("rate_per_key", "; rate_limiting has one rate for all"),
-];
+pub(crate) static LATER_KINDS: [Refused; 1] =
+    [refused("rate_per_key", "; rate_limiting has one rate for all")];
 
 pub(crate) static STATUS_CODES: [Choice; 3] = [
     choice("ERROR", "STATUS_CODE_ERROR"),
@@ -305,7 +309,7 @@ pub(crate) static AND: Section = Section {
         "and_sub_policy",
         Type::List { item: &Type::Policy(Within::And), min: 0, max: 256 },
         Required("[{name: slow, type: latency, latency: {threshold_ms: 500}}]"),
-        "The policies that must agree, asked in this order up to the first that does not. All kinds but and, drop and composite",
+        "The policies that must agree, asked in this order up to the first that does not. All kinds but and, drop, composite and drift",
     )],
     refused: &[],
 };
@@ -315,7 +319,7 @@ pub(crate) static NOT: Section = Section {
         "not_sub_policy",
         Type::Policy(Within::Not),
         Required("{name: slow, type: latency, latency: {threshold_ms: 500}}"),
-        "The policy. All kinds but and, not, drop and composite",
+        "The policy. All kinds but and, not, drop, composite and drift",
     )],
     refused: &[],
 };
@@ -327,7 +331,7 @@ pub(crate) static DROP: Section = Section {
         Required(
             "[{name: probe, type: string_attribute, string_attribute: {key: url.path, values: [/healthz]}}]",
         ),
-        "The policies that must agree. All kinds but and, drop and composite",
+        "The policies that must agree. All kinds but and, drop, composite and drift",
     )],
     refused: &[],
 };
@@ -344,7 +348,7 @@ pub(crate) static COMPOSITE: Section = Section {
             "composite_sub_policy",
             Type::List { item: &Type::Policy(Within::Composite), min: 0, max: 256 },
             Required("[{name: rest, type: always_sample}]"),
-            "The policies, of different names. All kinds but not, drop and composite",
+            "The policies, of different names. All kinds but not, drop, composite and drift",
         ),
         key(
             "policy_order",

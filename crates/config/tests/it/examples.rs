@@ -31,7 +31,10 @@ fn examples_hold_the_policies_they_promise() {
     for (name, policies) in [
         ("minimal.yaml", &["errors"] as &[&str]),
         ("errors-and-slow.yaml", &["errors", "slow"]),
-        ("inference.yaml", &["errors", "slow", "unsure", "slow-features", "broken", "asked"]),
+        (
+            "inference.yaml",
+            &["errors", "slow", "unsure", "slow-features", "broken", "asked", "drifting"],
+        ),
         (
             "genai.yaml",
             &[
@@ -68,7 +71,7 @@ fn kinds_load_as_documented() {
     let reference = tailsift_config::reference();
     let examples: Vec<_> =
         reference.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(examples.len(), 23);
+    assert_eq!(examples.len(), 24);
     for text in examples {
         let config = loaded(&format!("kafka: {{bootstrap_servers: b}}\npolicies:\n{text}"));
         let kind = match &config.policies()[0].kind {
@@ -95,6 +98,7 @@ fn kinds_load_as_documented() {
             Kind::Failure(_) => "failure",
             Kind::Fragmented(_) => "fragmented",
             Kind::Forced(_) => "forced",
+            Kind::Drift(_) => "drift",
         };
         assert!(text.contains(&format!("type: {kind}")), "{text} loads as {kind}");
     }

@@ -6,16 +6,14 @@ use crate::{BASE, check_keys, check_policies, loaded};
 
 #[test]
 fn kinds_that_are_not_here() {
-    let kinds = ["drift", "rate_per_key"];
+    let kinds = ["rate_per_key"];
     let case = |kind: &&str| format!("- {{name: {kind}, type: {kind}, {kind}: {{}}}}");
     let cases: Vec<_> = kinds.iter().map(case).collect();
     check_policies(
         &[cases.join("\n").as_str()],
         &expect![[r#"
-            - {name: drift, type: drift, drift: {}}
             - {name: rate_per_key, type: rate_per_key, rate_per_key: {}}
-                line 3: policies[0].type: drift is not supported by this version; low_confidence with per_model_version comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, ottl_condition
-                line 4: policies[1].type: rate_per_key is not supported by this version; rate_limiting has one rate for all; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, ottl_condition
+                line 3: policies[0].type: rate_per_key is not supported by this version; rate_limiting has one rate for all; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, drift, ottl_condition
         "#]],
     );
 }
@@ -57,9 +55,9 @@ fn shapes_of_policies() {
             - {name: 5, type: always_sample}
                 line 3: policies[0].name: expected text, got the number 5: put it in quotes
             - {name: x, type: always-sample}
-                line 3: policies[0].type: always-sample is no kind of policy: did you mean always_sample? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, ottl_condition
+                line 3: policies[0].type: always-sample is no kind of policy: did you mean always_sample? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, drift, ottl_condition
             - {name: x, type: span_name}
-                line 3: policies[0].type: span_name is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, ottl_condition
+                line 3: policies[0].type: span_name is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, drift, ottl_condition
             - {name: x, type: always_sample, enabled: true}
                 line 3: policies[0].enabled: unknown key: known here are name, type, always_sample
             - {name: x, type: always_sample, always_sample: {}}
@@ -212,25 +210,40 @@ fn values_of_failures_fragments_and_requests() {
         "- {name: x, type: forced, forced: {value: yes}}",
         "- {name: x, type: forced, forced: {attribute: a, trace_state: b}}",
         "- {name: x, type: forced, forced: {trace_state: Force}}",
+        "- {name: x, type: drift, drift: {by: [], rise: high, baseline: 1s}}",
+        "- {name: x, type: drift, drift: {by: [region]}}",
+        "- {name: x, type: drift, drift: {by: [model], rise: 1, low_confidence_below: 50}}",
+        "- {name: x, type: not, not: {not_sub_policy: {type: drift, drift: {by: [model]}}}}",
     ];
     check_policies(
         &cases,
         &expect![[r#"
-        - {name: x, type: failure, failure: {recovered: drop}}
-            line 3: policies[0].failure.recovered: expected ignore or keep, got drop
-        - {name: x, type: failure}
-            line 3: policies[0].failure: is required by `type: failure`, for example `failure: {recovered: ignore}`
-        - {name: x, type: fragmented, fragmented: {missing_parents_above: -1}}
-            line 3: policies[0].fragmented.missing_parents_above: expected a whole number between 0 and 4096, got -1
-        - {name: x, type: forced, forced: {attribute: a, trace_state: b, traces_per_second: 0}}
-            line 3: policies[0].forced.traces_per_second: expected a whole number of at least 1, got 0
-        - {name: x, type: forced, forced: {value: yes}}
-            line 3: policies[0].forced: needs just one of attribute and trace_state
-        - {name: x, type: forced, forced: {attribute: a, trace_state: b}}
-            line 3: policies[0].forced: needs just one of attribute and trace_state
-        - {name: x, type: forced, forced: {trace_state: Force}}
-            line 3: policies[0].forced.trace_state: must be a key of a W3C tracestate, such as force, got "Force"
-    "#]],
+            - {name: x, type: failure, failure: {recovered: drop}}
+                line 3: policies[0].failure.recovered: expected ignore or keep, got drop
+            - {name: x, type: failure}
+                line 3: policies[0].failure: is required by `type: failure`, for example `failure: {recovered: ignore}`
+            - {name: x, type: fragmented, fragmented: {missing_parents_above: -1}}
+                line 3: policies[0].fragmented.missing_parents_above: expected a whole number between 0 and 4096, got -1
+            - {name: x, type: forced, forced: {attribute: a, trace_state: b, traces_per_second: 0}}
+                line 3: policies[0].forced.traces_per_second: expected a whole number of at least 1, got 0
+            - {name: x, type: forced, forced: {value: yes}}
+                line 3: policies[0].forced: needs just one of attribute and trace_state
+            - {name: x, type: forced, forced: {attribute: a, trace_state: b}}
+                line 3: policies[0].forced: needs just one of attribute and trace_state
+            - {name: x, type: forced, forced: {trace_state: Force}}
+                line 3: policies[0].forced.trace_state: must be a key of a W3C tracestate, such as force, got "Force"
+            - {name: x, type: drift, drift: {by: [], rise: high, baseline: 1s}}
+                line 3: policies[0].drift.by: expected a list of at least 1, got 0
+                line 3: policies[0].drift.rise: expected a number, got high
+                line 3: policies[0].drift.baseline: expected a duration between 1m and 168h, got 1s
+            - {name: x, type: drift, drift: {by: [region]}}
+                line 3: policies[0].drift.by[0]: expected model, model_version or preprocessing_version, got region
+            - {name: x, type: drift, drift: {by: [model], rise: 1, low_confidence_below: 50}}
+                line 3: policies[0].drift.low_confidence_below: must lie above 0 and at most at 1 (also with `scale: percent`), got 50
+                line 3: policies[0].drift.rise: must be above 1, got 1
+            - {name: x, type: not, not: {not_sub_policy: {type: drift, drift: {by: [model]}}}}
+                line 3: policies[0].not.not_sub_policy.type: drift cannot stand within a not: it stands in the list alone
+        "#]],
     );
 }
 
@@ -315,7 +328,7 @@ fn policies_within_policies() {
             - {name: x, type: and, and: {and_sub_policy: [{type: drop}, {type: composite}, {type: drift}]}}
                 line 3: policies[0].and.and_sub_policy[0].type: drop cannot stand within an and: it stands in the list alone
                 line 3: policies[0].and.and_sub_policy[1].type: composite cannot stand within an and: it stands in the list alone
-                line 3: policies[0].and.and_sub_policy[2].type: drift is not supported by this version; low_confidence with per_model_version comes nearest; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, not, low_confidence, span_latency, trace_condition, failure, fragmented, forced, ottl_condition
+                line 3: policies[0].and.and_sub_policy[2].type: drift cannot stand within an and: it stands in the list alone
             - {name: x, type: not, not: {}}
                 line 3: policies[0].not.not_sub_policy: is required, for example `not_sub_policy: {name: slow, type: latency, latency: {threshold_ms: 500}}`
             - {name: x, type: not, not: {not_sub_policy: [{type: always_sample}]}}

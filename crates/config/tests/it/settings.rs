@@ -193,6 +193,7 @@ policies:
   - {name: s, type: fragmented, fragmented: {missing_parents_above: 2}}
   - {name: t, type: forced, forced: {attribute: trace.force}}
   - {name: u, type: forced, forced: {trace_state: force, value: '1', traces_per_second: 3}}
+  - {name: v, type: drift, drift: {by: [model_version, preprocessing_version], rise: 1.5, of_arrays: min}}
 ",
     );
     let lines: Vec<_> = config.policies().iter().map(|policy| format!("{policy:?}")).collect();
@@ -217,9 +218,10 @@ policies:
         Policy { name: "r", kind: Failure(Failure { keep_recovered: true }) }
         Policy { name: "s", kind: Fragmented(Fragmented { missing_parents_above: 2 }) }
         Policy { name: "t", kind: Forced(Forced { attribute: Some("trace.force"), trace_state: None, value: None, traces_per_second: 10 }) }
-        Policy { name: "u", kind: Forced(Forced { attribute: None, trace_state: Some("force"), value: Some("1"), traces_per_second: 3 }) }"#]].assert_eq(&lines.join("\n"));
+        Policy { name: "u", kind: Forced(Forced { attribute: None, trace_state: Some("force"), value: Some("1"), traces_per_second: 3 }) }
+        Policy { name: "v", kind: Drift(Drift { by: [ModelVersion, PreprocessingVersion], floor_per_minute: 1, low_confidence_below: 0.5, scale: Unit, of_arrays: Some(Min), rise: 1.5, baseline: Millis(3600000) }) }"#]].assert_eq(&lines.join("\n"));
     let set = config.policy_set();
-    assert_eq!(set.names().len(), 21);
+    assert_eq!(set.names().len(), 22);
 }
 
 #[test]
@@ -297,6 +299,12 @@ fn fingerprints_are_of_meaning() {
         "policies: [{name: a, type: forced, forced: {trace_state: a}}]",
         "policies: [{name: a, type: forced, forced: {attribute: a, value: b}}]",
         "policies: [{name: a, type: forced, forced: {attribute: a, traces_per_second: 1}}]",
+        "policies: [{name: a, type: drift, drift: {by: [model]}}]",
+        "policies: [{name: a, type: drift, drift: {by: [model_version]}}]",
+        "policies: [{name: a, type: drift, drift: {by: [model], floor_per_minute: 2}}]",
+        "policies: [{name: a, type: drift, drift: {by: [model], rise: 3}}]",
+        "policies: [{name: a, type: drift, drift: {by: [model], baseline: 2h}}]",
+        "policies: [{name: a, type: drift, drift: {by: [model], scale: percent}}]",
         "policies: [{name: a, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: 5}}]}}]",
         "policies: [{name: a, type: numeric_attribute, numeric_attribute: {key: k, min_value: 0}}]",
         "policies: [{name: a, type: numeric_attribute, numeric_attribute: {key: k, max_value: 0}}]",

@@ -61,6 +61,16 @@ pub(crate) struct Rule {
     hit: Bit,
 }
 
+impl Scale {
+    /// What stands for 1.
+    pub(crate) fn factor(self) -> f64 {
+        match self {
+            Self::Unit => 1.0,
+            Self::Percent => 100.0,
+        }
+    }
+}
+
 impl LowConfidence {
     pub(crate) fn compile(self, path: &str, compiler: &mut Compiler<'_>) -> Rule {
         let path = format!("{path}.low_confidence");
@@ -76,10 +86,7 @@ impl LowConfidence {
         for (version, bound) in &self.per_model_version {
             check(format!("{path}.per_model_version.{version}"), *bound);
         }
-        let factor = match self.scale {
-            Scale::Unit => 1.0,
-            Scale::Percent => 100.0,
-        };
+        let factor = self.scale.factor();
         let by_version = !self.per_model_version.is_empty();
         let per_version = self.per_model_version.into_iter();
         Rule {

@@ -154,8 +154,8 @@ fn carries(key: AttributeKey, values: &[Box<[u8]>], context: &SpanContext<'_, '_
 
 pub(crate) fn is_one_of(value: Value<'_>, values: &[Box<[u8]>]) -> bool {
     let is = |text: &[u8]| values.iter().any(|wanted| **wanted == *text);
-    match value {
-        Value::Bool(value) => is(if value { b"true" } else { b"false" }),
-        value => with_text(value, is) == Some(true),
+    if let Value::Bool(value) = value {
+        return is(if value { b"true" } else { b"false" });
     }
+    with_text(value, is) == Some(true)
 }

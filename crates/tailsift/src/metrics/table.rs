@@ -344,6 +344,12 @@ pub(crate) const TABLE: &[Metric] = &[
         "Traces of too many spans for fragmented, which takes them for whole, or of too many \
          errors or names for failure, which takes any error for fatal.",
     ),
+    Metric::stats(
+        "tailsift_drift_keys_forgotten_total",
+        |stats| stats.tally.drift_keys_forgotten,
+        "Keys that a drift policy forgot, with what is usual for them, because there were more \
+         than 1024 on a partition.",
+    ),
     Metric::gauges(
         "tailsift_traces_open",
         |gauges| gauges.traces_open as f64,

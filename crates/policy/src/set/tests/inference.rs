@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    Derive, DerivePattern, Derived, Failure, Forced, Fragmented, LowConfidence, OfArrays, Scale,
+    Derive, DerivePattern, Derived, DerivedName, Drift, Failure, Forced, Fragmented, LowConfidence,
+    OfArrays, Scale,
 };
 
 fn text(text: &'static str) -> Value<'static> {
@@ -342,4 +343,132 @@ fn no_more_traces_are_kept_than_the_budget_has() {
     assert_eq!(kept(&asked, 1000, 100), 10);
     assert_eq!(kept(&asked, 1500, 100), 5);
     assert_eq!(set.certain_keep(ID, &asked), None);
+}
+
+fn drift(by: &[DerivedName]) -> Drift {
+    Drift {
+        by: by.to_vec(),
+        floor_per_minute: 1,
+        low_confidence_below: 0.5,
+        scale: Scale::Unit,
+        of_arrays: None,
+        rise: 2.0,
+        baseline: Millis(3_600_000),
+    }
+}
+
+/// Two traces share a floor if they have one key: the second is kept only if it has another.
+#[test]
+fn keys_are_what_predicting_spans_say() {
+    use DerivedName::{ModelVersion, PreprocessingVersion};
+    let predict = |version| {
+        span("predict", 1, 2)
+            .with("confidence", Value::Double(0.9))
+            .with("model_version", text(version))
+    };
+    let prepare = |version| span("prepare", 1, 2).with("preprocessing_version", text(version));
+    let service = |version| span("a", 1, 2).on_resource("service.version", text(version));
+    let deployed = |version| {
+        span("predict", 1, 2)
+            .with("confidence", Value::Double(0.9))
+            .on_resource("service.version", text(version))
+    };
+    for (what, first, second, kept) in [
+        ("the same", vec![predict("1")], vec![predict("1")], [true, false]),
+        ("another model", vec![predict("1")], vec![predict("2")], [true, true]),
+        (
+            "another preprocessing",
+            vec![predict("1"), prepare("1")],
+            vec![prepare("2"), predict("1")],
+            [true, true],
+        ),
+        (
+            "in another order",
+            vec![predict("1"), prepare("1")],
+            vec![prepare("1"), predict("1")],
+            [true, false],
+        ),
+        (
+            "several versions in a trace",
+            vec![predict("1"), predict("2")],
+            vec![predict("2"), predict("1")],
+            [true, false],
+        ),
+        (
+            "other services' versions",
+            vec![predict("1"), service("3")],
+            vec![service("4"), predict("1")],
+            [true, false],
+        ),
+        ("the resource of what predicts", vec![deployed("1")], vec![deployed("2")], [true, true]),
+        ("no key", vec![service("1")], vec![span("a", 1, 2)], [false, false]),
+    ] {
+        let kind = Kind::Drift(drift(&[ModelVersion, PreprocessingVersion]));
+        let set = set(kind, Compatibility::Tailsift);
+        let mut limiters = set.limiters(1);
+        let found = [first, second].map(|trace| {
+            let facts = fold(&set, &trace).0;
+            let outcome = set.judge(ID, &facts, &mut limiters, Millis(0), &mut Vec::new());
+            assert_eq!(set.certain_keep(ID, &facts), None);
+            outcome.verdict == Verdict::Keep
+        });
+        assert_eq!(found, kept, "{what}");
+    }
+}
+
+#[test]
+fn a_model_that_grows_unsure_is_kept_whole() {
+    let kind = Drift { floor_per_minute: 0, ..drift(&[DerivedName::ModelVersion]) };
+    let set = set(Kind::Drift(kind), Compatibility::Tailsift);
+    let facts = |confidence| {
+        let predict = span("predict", 1, 2).with("confidence", Value::Double(confidence));
+        fold(&set, &[predict.with("model_version", text("7"))]).0
+    };
+    let (sure, unsure) = (facts(0.9), facts(0.2));
+    let mut limiters = set.limiters(1);
+    let mut kept = |seconds: std::ops::Range<i64>, low_in: i64| {
+        let keep = |second: &i64| {
+            let facts = if second % low_in == 0 { &unsure } else { &sure };
+            let now = Millis(second * 1000);
+            let outcome = set.judge(ID, facts, &mut limiters, now, &mut Vec::new());
+            outcome.verdict == Verdict::Keep
+        };
+        seconds.filter(keep).count()
+    };
+    assert_eq!(kept(0..7200, 20), 0);
+    let risen = kept(7200..8400, 4);
+    assert!(risen > 600, "{risen}");
+    assert_eq!(limiters.take_forgotten_keys(), 0);
+}
+
+#[test]
+fn wrong_drifts_are_refused() {
+    let place = "policies[0].drift";
+    let model = || drift(&[DerivedName::Model]);
+    for (kind, expect) in [
+        (
+            drift(&[]),
+            format!(
+                "{place}.by: must list at least one of model, model_version, preprocessing_version"
+            ),
+        ),
+        (
+            Drift { low_confidence_below: 50.0, ..model() },
+            format!(
+                "{place}.low_confidence_below: must lie above 0 and at most at 1 (also with `scale: percent`), got 50"
+            ),
+        ),
+        (Drift { rise: 1.0, ..model() }, format!("{place}.rise: must be above 1, got 1")),
+        (
+            Drift { baseline: Millis(59_999), ..model() },
+            format!("{place}.baseline: must be at least 1m, got 59999 ms"),
+        ),
+    ] {
+        refused(Kind::Drift(kind), &expect);
+    }
+    let inner = Policy::new("d", Kind::Drift(model()));
+    refused(
+        Kind::And(And { policies: vec![inner] }),
+        "policies[0].and.and_sub_policy[0]: `drift` cannot stand within `and`, which takes simple kinds and `not`",
+    );
 }
