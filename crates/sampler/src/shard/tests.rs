@@ -10,6 +10,7 @@ use super::*;
 use crate::{Export, LiveFrom, Part};
 
 mod budgets;
+mod kin;
 mod restore;
 
 const FAR: Millis = Millis(i64::MAX / 4);
