@@ -69,6 +69,7 @@ fn what_chance_explains_is_no_rise() {
         ("thrice", 20, 6, 60, true),
         ("too few to say", 20, 6, 1, false),
         ("never before, and once", 0, 290, 60, false),
+        ("one of few", 0, 370, 3, false),
         ("never before, and many", 0, 10, 60, true),
     ] {
         let mut baselines = Baselines::default();
