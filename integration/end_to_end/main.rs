@@ -1,9 +1,11 @@
 //! The `tailsift` binary from end to end, on a real Kafka.
 
+mod backtest;
 mod broker_faults;
 mod corpus;
 mod dead_letters;
 mod decision_log;
+mod explain;
 mod export_refuses;
 mod http;
 mod lifecycle;
@@ -16,6 +18,7 @@ mod redaction;
 mod refusals;
 mod rekey;
 mod rig;
+mod shadow;
 mod surface;
 
 use std::process::ExitCode;
@@ -28,15 +31,18 @@ fn main() -> ExitCode {
         broker_faults::TESTS,
         export_refuses::TESTS,
         refusals::TESTS,
+        backtest::TESTS,
         corpus::TESTS,
         dead_letters::TESTS,
         decision_log::TESTS,
+        explain::TESTS,
         lifecycle::TESTS,
         membership::TESTS,
         operations::TESTS,
         records::TESTS,
         redaction::TESTS,
         rekey::TESTS,
+        shadow::TESTS,
         surface::TESTS,
     ];
     integration_main(suites.concat())

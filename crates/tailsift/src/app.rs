@@ -35,7 +35,7 @@ use again::keep_working;
 use board::Board;
 pub(crate) use build::{
     client_settings, cluster_settings, export_client_settings, format_of, partitioner,
-    window_format,
+    policies_fingerprint, window_format,
 };
 
 /// How long brokers are asked to let us in before questions with more patience are.
@@ -56,6 +56,8 @@ pub(crate) struct Wishes {
     pub(crate) accept_lost_decisions: bool,
     /// The internal topics are there and as they should be.
     pub(crate) topics_are_made: bool,
+    /// Decide, log verdicts, and export nothing.
+    pub(crate) shadow: bool,
     /// What this process does for an input without keys.
     pub(crate) role: Role,
 }
@@ -114,6 +116,10 @@ pub(crate) fn run(config: &Config, file: ConfigFile, wishes: Wishes) -> anyhow::
         rekey_workers = rekeys,
         "starting"
     );
+    if wishes.shadow {
+        let (group, decisions) = (&config.group, &config.decisions.topic);
+        info!(group, decisions, "a shadow: verdicts are made and logged, and nothing is exported");
+    }
     keep_freed_memory();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -123,7 +129,7 @@ pub(crate) fn run(config: &Config, file: ConfigFile, wishes: Wishes) -> anyhow::
         .context("starting the HTTP runtime")?;
     let stop = Arc::new(Stop::default());
     on_signals(runtime.handle(), Arc::clone(&stop))?;
-    let health = Arc::new(Health::new(workers + rekeys));
+    let health = Arc::new(Health::new(workers + rekeys).shadowing(wishes.shadow));
     let live = Arc::new(live_view(config));
     let surface = Http::start(&runtime, config, &health, &live)?;
     let secrets = Arc::new(Secrets::new(config.clone()));
@@ -179,7 +185,7 @@ impl App {
         let board = Arc::new(Board::new(workers));
         let parts = Arc::new(build::Parts::new(
             Arc::clone(secrets),
-            wishes.accept_lost_decisions,
+            wishes,
             Arc::clone(&stop),
             Arc::clone(&board),
             Arc::clone(health),
@@ -187,10 +193,10 @@ impl App {
         ));
         let partitions = match wishes.role {
             Role::Rekey => 0,
-            Role::Both | Role::Processor => topics::prepare(config, wishes.topics_are_made)?,
+            Role::Both | Role::Processor => topics::prepare(config, wishes)?,
         };
         if !wishes.topics_are_made {
-            grants::warn_of_missing(config, wishes.role);
+            grants::warn_of_missing(config, wishes);
         }
         let start = |number| {
             let parts = Arc::clone(&parts);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use tracing::level_filters::LevelFilter;
 
+use crate::backtest::BacktestArgs;
 use crate::demo::DemoArgs;
 use crate::explain::ExplainArgs;
 use crate::logging::LogFormat;
@@ -48,6 +49,7 @@ Examples:
   tailsift run -c tailsift.yaml
   tailsift run -c tailsift.yaml --set workers=4 --set kafka.bootstrap_servers=kafka:9092
   tailsift run -c tailsift.yaml --exit-when-idle 5s         process what is there, then stop
+  tailsift run -c tailsift.yaml --shadow                    decide only, beside what runs now
 Start more instances of the same group to scale out. SIGTERM commits what is decided, leaves the
 group and exits 0; undecided traces are read again by their next owner.")]
     Run(RunArgs),
@@ -68,15 +70,27 @@ Examples:
 A Collector's file is printed as a file of ours, headed by what is done otherwise.
 Exit codes: 0 it is right, 1 it does not fit the topics, 2 it is not right")]
     Check(CheckArgs),
-    /// Say why traces of a file are or would be kept; no Kafka needed
+    /// Say why traces are or would be kept: those of a file, without Kafka, or one from the topics
     #[command(after_help = "\
 Examples:
   tailsift explain -c tailsift.yaml --spans trace.json
+  tailsift explain -c tailsift.yaml --trace-id 4bf92f3577b34da6a3ce929d0e0e4736 --since 1h
   tailsift explain --tail-sampling collector.yaml --spans batches.jsonl --format json
 A Collector's file is judged as that Collector would. Budgets are full, and all traces are judged
-at one moment, in the order of their first spans.
-Exit codes: 0 fine, 1 the spans cannot be read, 2 usage or configuration")]
+at one moment, in the order of their first spans. With --trace-id that is what these policies say of
+all spans that are there; beside it stands what was decided and what the output topic holds.
+Exit codes: 0 fine, 1 there are no such spans or they cannot be read, 2 usage or configuration")]
     Explain(ExplainArgs),
+    /// Try policies on what the topic still holds: what each would keep, and what would change
+    #[command(after_help = "\
+Examples:
+  tailsift backtest -c candidate.yaml --since 1h
+  tailsift backtest -c candidate.yaml --against tailsift.yaml
+  tailsift backtest -c candidate.yaml --against decisions --since 1h --format json
+Reads the topic that `run` judges, without the group, and writes nothing. Windows run in the stream's
+time. What still waits at the end is judged on what is there. Spans and bytes are those that came.
+Exit codes: 0 fine, 1 brokers do not answer or topics cannot be read, 2 usage or configuration")]
+    Backtest(BacktestArgs),
     /// Make the topics of a configuration, or verify those that exist
     #[command(after_help = "\
 Examples:
@@ -127,6 +141,7 @@ impl Command {
         match self {
             Self::Demo(_)
             | Self::Explain(_)
+            | Self::Backtest(_)
             | Self::Audit(_)
             | Self::Lag(_)
             | Self::DeadLetters(_) => LevelFilter::WARN,
@@ -162,6 +177,10 @@ pub(crate) struct RunArgs {
     /// Leave re-keying (`input.keyed_by: none`) to processes of `tailsift rekey`
     #[arg(long)]
     pub(crate) without_rekey: bool,
+    /// Judge everything and export nothing: a group of its own, `<group>-shadow`, with topics of its
+    /// own, so that nothing else is disturbed; verdicts, metrics and recent traces are as ever
+    #[arg(long, conflicts_with = "without_rekey")]
+    pub(crate) shadow: bool,
 }
 
 #[derive(Debug, Args)]
@@ -214,18 +233,27 @@ pub(crate) struct TopicsArgs {
 
 /// A time above 0 with a unit, at most a day.
 pub(crate) fn time(text: &str) -> Result<Duration, String> {
-    const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000)];
     const MAX: Duration = Duration::from_secs(24 * 3600);
+    bounded_time(text, MAX).ok_or_else(|| {
+        "expected a time above 0 and up to 24h, such as 500ms, 20s, 2m or 1h".to_owned()
+    })
+}
+
+/// How far to look back: a time above 0 with a unit, at most a year.
+pub(crate) fn past_time(text: &str) -> Result<Duration, String> {
+    const MAX: Duration = Duration::from_secs(365 * 24 * 3600);
+    bounded_time(text, MAX)
+        .ok_or_else(|| "expected a time above 0 and up to 365d, such as 10m, 1h or 7d".to_owned())
+}
+
+fn bounded_time(text: &str, max: Duration) -> Option<Duration> {
+    const UNITS: [(&str, u64); 5] =
+        [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
     let parsed = UNITS.into_iter().find_map(|(unit, milliseconds)| {
         let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
         Some(Duration::from_millis(number.checked_mul(milliseconds)?))
     });
-    match parsed {
-        Some(time) if !time.is_zero() && time <= MAX => Ok(time),
-        Some(_) | None => {
-            Err("expected a time above 0 and up to 24h, such as 500ms, 20s, 2m or 1h".to_owned())
-        }
-    }
+    parsed.filter(|time| !time.is_zero() && *time <= max)
 }
 
 #[cfg(test)]
@@ -261,6 +289,10 @@ mod tests {
         for text in ["", "20", "s", "0s", "-1s", "1.5s", "25h", "18446744073709551615h", "ms"] {
             let error = time(text).unwrap_err();
             assert!(error.starts_with("expected a time above 0 and up to 24h"), "{text}: {error}");
+        }
+        assert_eq!(past_time("7d"), Ok(Duration::from_secs(7 * 86_400)));
+        for text in ["", "0d", "366d", "7", "1w", "213503982335d"] {
+            assert!(past_time(text).is_err_and(|error| error.contains("365d")), "{text}");
         }
     }
 }

@@ -34,6 +34,7 @@ use harvest::Harvest;
 use pipeline::Pipeline;
 use report::Totals;
 use session::{Session, Speed};
+pub(crate) use text::{bytes, percent};
 use truth::Truth;
 use view::{Phase, View, write_lines};
 

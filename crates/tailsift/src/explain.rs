@@ -4,32 +4,30 @@ mod args;
 mod json;
 mod spans;
 mod text;
+mod topics;
 
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use tailsift_config::SamplingStrategy;
-use tailsift_otlp::Scanner;
+use tailsift_config::{Config, SamplingStrategy};
+use tailsift_otlp::{ScanError, Scanner};
 use tailsift_policy::PolicySet;
 use tailsift_sampler::{Manner, Trial, Tried};
 
-use crate::command::{import, load, unsupported};
+use crate::command::{import, load};
 use crate::worker::wall_now;
 use args::Format;
 pub(crate) use args::{ExplainArgs, PoliciesArgs};
+pub(crate) use text::{counted, shown};
 
 /// Prints what becomes of each trace of a file.
 pub(crate) fn explain(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
-    let Some(path) = &args.spans else {
-        let id = args.trace_id.as_deref().unwrap_or_default();
-        return Err(unsupported(format!(
-            "--trace-id {id}: this version does not read traces from the topics: write the trace's \
-             records to a file and give it with --spans, or ask a process that runs for recent \
-             ones at /api/v1/traces"
-        )));
-    };
+    if let Some(trace_id) = args.trace_id {
+        return topics::explain(args, trace_id);
+    }
+    let path = args.spans.as_deref().unwrap_or(Path::new(""));
     let told = Judge::of(&args.policies)?.file(path)?;
     let mut out = std::io::stdout().lock();
     match args.format {
@@ -60,6 +58,8 @@ struct Told {
     traces: Vec<Tried>,
     names: Names,
     malformed: u64,
+    /// What ended, so that traces were judged.
+    ended: &'static str,
 }
 
 /// Policies' names, and those within composites.
@@ -80,29 +80,42 @@ impl Judge {
             });
         }
         let path = args.config.as_deref().unwrap_or(Path::new(""));
-        let config = load(path, &args.overrides)?;
+        Ok(Self::of_run(&load(path, &args.overrides)?))
+    }
+
+    /// As `run` judges.
+    fn of_run(config: &Config) -> Self {
         let limits = config.limits(1);
         let manner = Manner::Bounded {
             spans_per_trace: limits.spans_per_trace,
             bytes_per_trace: limits.bytes_per_trace,
         };
-        Ok(Self { policies: config.policy_set().into(), manner, blank_ids: false })
+        Self { policies: config.policy_set().into(), manner, blank_ids: false }
     }
 
     fn file(self, path: &Path) -> anyhow::Result<Told> {
+        Ok(self.batches("the file ended", |take| spans::each_batch(path, take))?)
+    }
+
+    /// Judges what `each` hands over, batch by batch.
+    fn batches<E>(
+        self,
+        ended: &'static str,
+        each: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<(), ScanError>) -> Result<(), E>,
+    ) -> Result<Told, E> {
         let names = Names(Arc::clone(&self.policies));
         let scanner = Scanner::new(self.policies.interest().clone());
         let mut scanner = if self.blank_ids { scanner.with_blank_trace_ids() } else { scanner };
         let mut trial = Trial::new(self.policies, self.manner, wall_now());
         let mut malformed = 0;
-        spans::each_batch(path, |payload| {
+        each(&mut |payload| {
             let batch = scanner.scan(payload)?;
             malformed += u64::from(batch.malformed);
             trial.handle_batch(&batch);
             scanner.recycle(batch);
             Ok(())
         })?;
-        Ok(Told { traces: trial.finish(), names, malformed })
+        Ok(Told { traces: trial.finish(), names, malformed, ended })
     }
 }
 

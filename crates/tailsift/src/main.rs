@@ -2,6 +2,7 @@
 
 mod admin;
 mod app;
+mod backtest;
 mod cli;
 mod command;
 mod demo;
@@ -11,6 +12,7 @@ mod live;
 mod logging;
 mod metrics;
 mod operations;
+mod past;
 mod rekey;
 mod secrets;
 mod shutdown;
@@ -43,7 +45,11 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Demo(args) => demo::run(args),
         Command::Run(args) => {
-            let (config, file) = command::load_with_file(&args.file.config, &args.file.overrides)?;
+            let (path, overrides) = (&args.file.config, &args.file.overrides);
+            let (config, file) = match args.shadow {
+                true => command::load_shadow(path, overrides)?,
+                false => command::load_with_file(path, overrides)?,
+            };
             if args.without_rekey {
                 command::needs_rekeying(&config)?;
             }
@@ -51,6 +57,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
                 exit_when_idle: args.exit_when_idle,
                 accept_lost_decisions: args.accept_lost_decisions,
                 topics_are_made: false,
+                shadow: args.shadow,
                 role: if args.without_rekey { app::Role::Processor } else { app::Role::Both },
             };
             app::run(&config, file, wishes)
@@ -64,6 +71,7 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Check(args) => command::check(args),
         Command::Explain(args) => explain::explain(args),
+        Command::Backtest(args) => backtest::backtest(args),
         Command::Topics(args) => command::topics(args),
         Command::Audit(args) => operations::audit(args),
         Command::Lag(args) => operations::lag(args),

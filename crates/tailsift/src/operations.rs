@@ -8,5 +8,5 @@ mod lag;
 pub(crate) use args::{AuditArgs, DeadLettersArgs, LagArgs};
 use args::{DeadLettersCommand, FilterArgs, ListArgs, RedriveArgs, ShowArgs};
 pub(crate) use audit::audit;
-pub(crate) use dead_letters::{dead_letters, escaped};
+pub(crate) use dead_letters::{dead_letters, escaped, utc};
 pub(crate) use lag::lag;

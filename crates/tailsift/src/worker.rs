@@ -8,6 +8,7 @@ mod core;
 mod fit;
 mod intake;
 mod restoring;
+mod shadow;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -26,6 +27,7 @@ pub(crate) use core::{Clocks, WorkerCore};
 pub(crate) use fit::Fit;
 pub(crate) use intake::{Format, InputRecord, Intake, RecordReader, Target};
 pub(crate) use restoring::Restoring;
+pub(crate) use shadow::Shadow;
 
 /// Records handled before the worker tends to its epochs.
 const RECORDS_PER_TURN: usize = 256;

@@ -8,6 +8,8 @@ use serde::Serialize;
 #[derive(Debug)]
 pub(crate) struct Health {
     workers: Mutex<Vec<State>>,
+    /// Nothing is exported.
+    is_shadow: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,9 @@ pub(super) struct Report {
     #[serde(skip)]
     pub(super) good: bool,
     status: &'static str,
+    /// Said of a shadow alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mode: Option<&'static str>,
     workers: Vec<WorkerReport>,
 }
 
@@ -39,7 +44,12 @@ struct WorkerReport {
 impl Health {
     /// The health of workers 0 to `workers - 1`, none of which has started.
     pub(crate) fn new(workers: usize) -> Self {
-        Self { workers: Mutex::new(vec![State::NotStarted; workers]) }
+        Self { workers: Mutex::new(vec![State::NotStarted; workers]), is_shadow: false }
+    }
+
+    /// Says whether nothing is exported.
+    pub(crate) fn shadowing(self, is_shadow: bool) -> Self {
+        Self { is_shadow, ..self }
     }
 
     /// The worker's thread runs; it is not in the group yet.
@@ -79,19 +89,17 @@ impl Health {
             State::NotStarted | State::NotReady(_) | State::Ready | State::Finished => true,
             State::Died(_) => false,
         });
-        Report::new(good, if good { "alive" } else { "not alive" }, states)
+        self.report(good, if good { "alive" } else { "not alive" }, states)
     }
 
     /// Good once every worker is ready.
     pub(super) fn ready(&self) -> Report {
         let states = self.states().clone();
         let good = states.iter().all(|state| *state == State::Ready);
-        Report::new(good, if good { "ready" } else { "not ready" }, states)
+        self.report(good, if good { "ready" } else { "not ready" }, states)
     }
-}
 
-impl Report {
-    fn new(good: bool, status: &'static str, states: Vec<State>) -> Self {
+    fn report(&self, good: bool, status: &'static str, states: Vec<State>) -> Report {
         let workers = states.into_iter().enumerate().map(|(worker, state)| {
             let (state, reason) = match state {
                 State::NotStarted => ("not_started", None),
@@ -102,6 +110,7 @@ impl Report {
             };
             WorkerReport { worker, state, reason }
         });
-        Self { good, status, workers: workers.collect() }
+        let mode = self.is_shadow.then_some("shadow");
+        Report { good, status, mode, workers: workers.collect() }
     }
 }

@@ -13,6 +13,7 @@ use tailsift_otlp::{Scanner, TagValues};
 use tailsift_policy::PolicySet;
 use tailsift_sampler::{Limits, Shard};
 
+use super::Wishes;
 use super::board::Board;
 use crate::admin::Health;
 use crate::handover::{Handover, SharedCore};
@@ -20,7 +21,7 @@ use crate::live::LiveView;
 use crate::metrics::WorkerMetrics;
 use crate::secrets::{Follower, Secrets};
 use crate::shutdown::Stop;
-use crate::worker::{Clocks, Fit, Format, RecordReader, Restoring, Worker, WorkerCore};
+use crate::worker::{Clocks, Fit, Format, RecordReader, Restoring, Shadow, Worker, WorkerCore};
 
 /// How many workers a configuration asks for.
 pub(crate) fn worker_count(config: &Config) -> usize {
@@ -102,7 +103,7 @@ pub(crate) struct Parts {
     /// Names this process where the configuration does not: two processes on one host must not
     /// fence each other.
     random: u64,
-    accept_lost_decisions: bool,
+    wishes: Wishes,
     stop: Arc<Stop>,
     board: Arc<Board>,
     health: Arc<Health>,
@@ -112,7 +113,7 @@ pub(crate) struct Parts {
 impl Parts {
     pub(crate) fn new(
         secrets: Arc<Secrets>,
-        accept_lost_decisions: bool,
+        wishes: Wishes,
         stop: Arc<Stop>,
         board: Arc<Board>,
         health: Arc<Health>,
@@ -120,7 +121,7 @@ impl Parts {
     ) -> Self {
         let random = RandomState::new().hash_one(std::process::id());
         let policies = Arc::new(secrets.config().policy_set());
-        Self { secrets, policies, random, accept_lost_decisions, stop, board, health, live }
+        Self { secrets, policies, random, wishes, stop, board, health, live }
     }
 
     pub(crate) fn policy_names(&self) -> Vec<String> {
@@ -148,13 +149,14 @@ impl Parts {
             number,
             shard,
             sink,
-            restoring: Restoring::new(restorer, self.accept_lost_decisions),
+            restoring: Restoring::new(restorer, self.wishes.accept_lost_decisions),
             fit: Fit {
                 max_message_bytes: config.output.max_message_bytes,
                 keeps_dead_letters: config.dead_letters.is_some(),
                 // Each has its own: threads that share one wait for each other's scratch memory.
                 redactor: config.redactor().map(Arc::new),
             },
+            shadow: self.wishes.shadow.then(Shadow::new),
             epoch: config.epoch,
             live: Arc::clone(&self.live),
             policy_names: names.iter().map(|name| name.as_str().into()).collect(),
@@ -242,8 +244,8 @@ fn scope(config: &Config) -> u64 {
     scope_of(&config.group, config.window_topic())
 }
 
-/// The fingerprint as a number.
-fn policies_fingerprint(config: &Config) -> u64 {
+/// The fingerprint of what verdicts depend on, as a number.
+pub(crate) fn policies_fingerprint(config: &Config) -> u64 {
     u64::from_str_radix(&config.verdict_fingerprint(), 16)
         .expect("a fingerprint is 16 hexadecimal digits")
 }

@@ -8,8 +8,8 @@ use tailsift_config::{Config, Delivery, Kafka};
 use tailsift_kafka::Admin;
 use tracing::{debug, warn};
 
-use super::Role;
 use super::build::cluster_settings;
+use super::{Role, Wishes};
 
 /// One grant: an operation on a resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -174,13 +174,16 @@ pub(crate) fn missing(config: &Config, role: Role) -> anyhow::Result<Vec<Grant<'
 }
 
 /// Says what is not granted: what needs it waits until it is.
-pub(crate) fn warn_of_missing(config: &Config, role: Role) {
-    let missing = match missing(config, role) {
+pub(crate) fn warn_of_missing(config: &Config, wishes: Wishes) {
+    let missing = match missing(config, wishes.role) {
         Ok(missing) => missing,
         // Whoever needs a grant says so when it is refused.
         Err(error) => return debug!(error = format!("{error:#}"), "grants are not known"),
     };
-    for grant in missing {
+    // A shadow writes no kept traces.
+    let is_unused =
+        |grant: &Grant<'_>| wishes.shadow && grant.resource.topic() == Some(&config.output.topic);
+    for grant in missing.into_iter().filter(|grant| !is_unused(grant)) {
         warn!(
             grant = grant.what(),
             principal = grant.principal(),

@@ -10,6 +10,7 @@ use tailsift_kafka::{
 };
 use tracing::{info, warn};
 
+use super::Wishes;
 use super::build::{cluster_settings, export_client_settings};
 use super::client_settings;
 
@@ -254,33 +255,43 @@ fn prepare_dead_letters(config: &Config, admin: &Admin) -> anyhow::Result<()> {
 /// Sees that the topics are there; makes the internal ones. The input's number of partitions, or
 /// those of the topic that the re-key stage writes, which is there.
 ///
-/// `are_made`: the internal ones are there and as they should be. The embedded broker, which makes
-/// them itself, does not answer questions about their settings.
+/// Internal topics that are there and as they should be are left alone: the embedded broker, which
+/// makes them itself, does not answer questions about their settings. A shadow needs no export topic.
 ///
 /// # Errors
 /// If the input or export topic is missing, or an internal one cannot be made.
-pub(crate) fn prepare(config: &Config, are_made: bool) -> anyhow::Result<i32> {
+pub(crate) fn prepare(config: &Config, wishes: Wishes) -> anyhow::Result<i32> {
     let admin = Admin::new(&client_settings(config))?;
     let partitions = existing(&admin, &config.kafka, INPUT, config.window_topic())?;
-    let elsewhere = output_admin(config)?;
-    let output = elsewhere.as_ref().unwrap_or(&admin);
-    let kafka = config.output.kafka.as_ref().unwrap_or(&config.kafka);
-    let output_partitions =
-        existing(output, kafka, ("output.topic", "Write"), &config.output.topic)?;
-    if are_made {
+    if !wishes.shadow {
+        prepare_output(config, &admin, wishes.topics_are_made)?;
+    }
+    if wishes.topics_are_made {
         return Ok(partitions);
     }
-    let kept = TopicPlan {
-        name: config.output.topic.clone(),
-        partitions: output_partitions,
-        at_least: room(config),
-        ..TopicPlan::default()
-    };
-    warn_of(output.verify(&kept)?);
     let log = decisions_plan(config, &admin, partitions, None)?;
     ensure(&admin, &log, "decisions.topic", "")?;
     prepare_dead_letters(config, &admin)?;
     Ok(partitions)
+}
+
+/// Sees that there is a topic for kept traces.
+fn prepare_output(config: &Config, admin: &Admin, is_made: bool) -> anyhow::Result<()> {
+    let elsewhere = output_admin(config)?;
+    let output = elsewhere.as_ref().unwrap_or(admin);
+    let kafka = config.output.kafka.as_ref().unwrap_or(&config.kafka);
+    let partitions = existing(output, kafka, ("output.topic", "Write"), &config.output.topic)?;
+    if is_made {
+        return Ok(());
+    }
+    let kept = TopicPlan {
+        name: config.output.topic.clone(),
+        partitions,
+        at_least: room(config),
+        ..TopicPlan::default()
+    };
+    warn_of(output.verify(&kept)?);
+    Ok(())
 }
 
 fn ensure(admin: &Admin, plan: &TopicPlan, key: &str, or_else: &str) -> anyhow::Result<()> {

@@ -54,6 +54,30 @@ pub(crate) fn load_with_file(
     Ok((config, file))
 }
 
+/// Loads a configuration as that of its shadow: another group, with a log of verdicts and, if the
+/// input has no keys, a re-key stage of its own. Unreadable records are only counted.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn load_shadow(
+    path: &Path,
+    overrides: &[String],
+) -> anyhow::Result<(Config, ConfigFile)> {
+    let config = load(path, overrides)?;
+    let group = format!("{}-shadow", config.group);
+    let mut all = overrides.to_vec();
+    all.extend([
+        format!("group={group}"),
+        format!("decisions.topic={group}.decisions"),
+        "dead_letters=off".to_owned(),
+        "output.kafka=off".to_owned(),
+    ]);
+    if config.repartition.is_some() {
+        all.push(format!("repartition.topic={group}.repartition"));
+    }
+    load_with_file(path, &all)
+}
+
 /// Loads a Collector's configuration.
 ///
 /// # Errors
@@ -83,11 +107,6 @@ pub(crate) fn needs_rekeying(config: &Config) -> anyhow::Result<()> {
 pub(crate) fn needs_dead_letters(config: &Config) -> anyhow::Result<&str> {
     let text = "dead_letters: expected a topic, got off: records that cannot be read are not kept";
     config.dead_letters.as_deref().ok_or_else(|| WrongConfiguration(text.to_owned()).into())
-}
-
-/// Something that was asked for and is not there, as an error of usage.
-pub(crate) fn unsupported(text: String) -> anyhow::Error {
-    WrongConfiguration(text).into()
 }
 
 /// 2 for usage and configuration, 1 for everything else.

@@ -80,7 +80,7 @@ pub(super) fn count(number: u64) -> String {
 }
 
 /// Bytes in the binary unit that suits them.
-pub(super) fn bytes(number: u64) -> String {
+pub(crate) fn bytes(number: u64) -> String {
     const UNITS: [(&str, u64); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
     match UNITS.into_iter().find(|(_, size)| number >= *size) {
         Some((unit, size)) => format!("{:.1} {unit}", number as f64 / size as f64),
@@ -99,7 +99,7 @@ pub(super) fn seconds(duration: Duration) -> String {
 }
 
 /// `part` of `whole` in per cent, with one decimal.
-pub(super) fn percent(part: u64, whole: u64) -> String {
+pub(crate) fn percent(part: u64, whole: u64) -> String {
     let share = if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
     format!("{:.1} %", share * 100.0)
 }

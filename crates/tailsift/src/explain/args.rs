@@ -1,8 +1,12 @@
 //! Its command line.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use tailsift_trace::TraceId;
+
+use crate::cli::past_time;
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
@@ -12,9 +16,16 @@ pub(crate) struct ExplainArgs {
     /// protobuf; at most 64 MiB
     #[arg(long, value_name = "FILE", required_unless_present = "trace_id")]
     pub(crate) spans: Option<PathBuf>,
-    /// A trace to be read from the topics; not in this version, which says what to do in its place
-    #[arg(long, value_name = "ID", conflicts_with = "spans")]
-    pub(crate) trace_id: Option<String>,
+    /// A trace, 32 hexadecimal digits: its spans are read from the topic that `run` judges, as long
+    /// as that holds them, without the group; what was decided and exported is told beside
+    #[arg(long, value_name = "ID", conflicts_with_all = ["spans", "tail_sampling"])]
+    pub(crate) trace_id: Option<TraceId>,
+    /// Look only at records that were written within this time, such as 1h or 7d [default: all]
+    #[arg(long, value_name = "TIME", value_parser = past_time, requires = "trace_id")]
+    pub(crate) since: Option<Duration>,
+    /// Look at all partitions, even if the trace is on the one where its key belongs
+    #[arg(long, requires = "trace_id")]
+    pub(crate) all_partitions: bool,
     /// How it is told
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     pub(crate) format: Format,

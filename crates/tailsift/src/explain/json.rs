@@ -1,27 +1,26 @@
 //! Traces as JSON: the words are a contract.
 
 use serde_json::{Value, json};
-use tailsift_policy::{Verdict, Vote};
+use tailsift_policy::Vote;
 use tailsift_sampler::Tried;
 
 use super::Names;
+use super::text::verdict_word;
 
 /// One array, an object for each trace.
 pub(super) fn array(traces: &[Tried], names: &Names) -> Value {
     traces.iter().map(|tried| object(tried, names)).collect()
 }
 
-fn object(tried: &Tried, names: &Names) -> Value {
+/// What is said of one trace.
+pub(super) fn object(tried: &Tried, names: &Names) -> Value {
     let asked = |(policy, vote): (&String, &Option<Vote>)| {
         vote.map(|vote| json!({ "policy": policy, "vote": word(vote) }))
     };
     let votes: Vec<Value> = names.all().iter().zip(&tried.votes).filter_map(asked).collect();
     json!({
         "trace_id": tried.trace_id.to_string(),
-        "verdict": match tried.outcome.verdict {
-            Verdict::Keep => "keep",
-            Verdict::Drop => "drop",
-        },
+        "verdict": verdict_word(tried.outcome.verdict),
         "policy": names.decider(tried),
         "votes": votes,
         "close_reason": tried.close_reason.name(),

@@ -14,7 +14,7 @@ const NAME_MAX: usize = 64;
 
 pub(super) fn write(out: &mut impl Write, told: &Told) -> io::Result<()> {
     for tried in &told.traces {
-        trace(out, tried, &told.names)?;
+        trace(out, tried, told)?;
         writeln!(out)?;
     }
     let kept: Vec<_> =
@@ -32,14 +32,12 @@ pub(super) fn write(out: &mut impl Write, told: &Told) -> io::Result<()> {
     )
 }
 
-fn trace(out: &mut impl Write, tried: &Tried, names: &Names) -> io::Result<()> {
-    let verdict = match tried.outcome.verdict {
-        Verdict::Keep => "keep",
-        Verdict::Drop => "drop",
-    };
-    writeln!(out, "trace {}  {verdict}", tried.trace_id)?;
+/// One trace, by lines.
+pub(super) fn trace(out: &mut impl Write, tried: &Tried, told: &Told) -> io::Result<()> {
+    let names = &told.names;
+    writeln!(out, "trace {}  {}", tried.trace_id, verdict_word(tried.outcome.verdict))?;
     writeln!(out, "  decided by  {}", decider(tried, names))?;
-    writeln!(out, "  closed      {}", closed(tried.close_reason))?;
+    writeln!(out, "  closed      {}", closed(tried.close_reason, told.ended))?;
     writeln!(out, "  seen        {}", seen(tried))?;
     writeln!(out, "  exported    {}", counted(u64::from(tried.exported()), "span"))?;
     let names: Vec<String> = names.all().iter().map(|name| shown(name)).collect();
@@ -63,7 +61,15 @@ fn decider(tried: &Tried, names: &Names) -> String {
     }
 }
 
-fn closed(reason: CloseReason) -> String {
+pub(super) fn verdict_word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Keep => "keep",
+        Verdict::Drop => "drop",
+    }
+}
+
+/// Why a trace was judged; `ended` is what did if that was the reason.
+pub(super) fn closed(reason: CloseReason, ended: &str) -> String {
     let why = match reason {
         CloseReason::Complete => "its structure was complete",
         CloseReason::RootWait => "the wait after its root was over",
@@ -72,7 +78,7 @@ fn closed(reason: CloseReason) -> String {
         CloseReason::ByteLimit => "it reached window.bytes_per_trace_limit",
         CloseReason::MemoryLimit => "window.memory_limit was reached",
         CloseReason::TooLarge => "it is larger than maximum_trace_size_bytes; no policy was asked",
-        CloseReason::Drain => "the file ended",
+        CloseReason::Drain => ended,
     };
     format!("{}: {why}", reason.name())
 }
@@ -100,11 +106,11 @@ fn duration(nanos: i64) -> String {
     }
 }
 
-fn counted(number: u64, what: &str) -> String {
+pub(crate) fn counted(number: u64, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-fn shown(name: &str) -> String {
+pub(crate) fn shown(name: &str) -> String {
     truncate_str(&escaped(name), NAME_MAX, "…").into_owned()
 }
 

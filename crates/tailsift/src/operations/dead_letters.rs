@@ -5,7 +5,7 @@ mod redrive;
 mod show;
 mod text;
 
-pub(crate) use text::escaped;
+pub(crate) use text::{escaped, utc};
 
 use std::process::ExitCode;
 

@@ -9,7 +9,7 @@ use tailsift_trace::{Batch, Millis};
 use tracing::warn;
 
 use super::restoring::{Restoring, Started};
-use super::{Fit, Intake};
+use super::{Fit, Intake, Shadow};
 use crate::admin::Health;
 use crate::app::board::{Board, Ends, Standing};
 use crate::handover::HandsOver;
@@ -33,6 +33,8 @@ pub(crate) struct WorkerCore {
     pub(crate) sink: Sink,
     pub(crate) restoring: Restoring,
     pub(crate) fit: Fit,
+    /// Set if nothing is to be exported.
+    pub(crate) shadow: Option<Shadow>,
     pub(crate) epoch: Duration,
     pub(crate) live: Arc<LiveView>,
     pub(crate) policy_names: Vec<Arc<str>>,
@@ -155,6 +157,9 @@ impl WorkerCore {
         let (stats, gauges, sink) =
             (self.shard.stats().clone(), self.shard.gauges(), self.sink.stats());
         self.metrics.publish(&stats, &gauges, &sink);
+        if let Some(shadow) = &mut self.shadow {
+            shadow.tell_now();
+        }
         board.set(self.number, Standing { stats, gauges, sink, ..Standing::default() });
     }
 
@@ -200,8 +205,14 @@ impl WorkerCore {
     fn cut(&mut self, now: Instant) -> bool {
         self.clocks.cut = now;
         let Some(mut epoch) = self.shard.poll_epoch() else { return false };
+        if let Some(shadow) = &mut self.shadow {
+            shadow.count_traces(&epoch);
+        }
         let redacted = self.fit.fit(&mut epoch);
         self.metrics.redacted(&redacted);
+        if let Some(shadow) = &mut self.shadow {
+            shadow.withhold(&mut epoch);
+        }
         self.sink.begin(epoch);
         true
     }
@@ -261,6 +272,9 @@ impl WorkerCore {
         self.metrics.publish(self.shard.stats(), &gauges, &sink);
         self.compare_sightings(board);
         self.warn_of_mixed_keys();
+        if let Some(shadow) = &mut self.shadow {
+            shadow.tell();
+        }
         self.metrics.publish_restoring(self.restoring.standing());
         let mut owned = 0;
         for progress in self.shard.progress() {

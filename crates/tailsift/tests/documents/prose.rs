@@ -111,7 +111,7 @@ fn symbols_that_are_named_exist() {
 #[test]
 fn commands_that_are_shown_are_understood() {
     let mut shown = BTreeSet::new();
-    for name in DOCUMENTS.into_iter().chain(["docs/collector.md"]) {
+    for name in DOCUMENTS.into_iter().chain(["docs/collector.md", "docs/trying.md"]) {
         for command in commands(&text(name)) {
             let arguments = match &command[..] {
                 ["tailsift", arguments @ ..] => arguments,
@@ -127,7 +127,7 @@ fn commands_that_are_shown_are_understood() {
     let shown: Vec<_> = shown.iter().map(String::as_str).collect();
     assert_eq!(
         shown,
-        ["audit", "check", "dead-letters", "demo", "explain", "lag", "run", "topics"]
+        ["audit", "backtest", "check", "dead-letters", "demo", "explain", "lag", "run", "topics"]
     );
 }
 

@@ -44,7 +44,12 @@ fn told(batches: &[String]) -> String {
         trial.handle_batch(&batch);
         scanner.recycle(batch);
     }
-    let told = Told { traces: trial.finish(), names: Names(policies), malformed: 0 };
+    let told = Told {
+        traces: trial.finish(),
+        names: Names(policies),
+        malformed: 0,
+        ended: "the file ended",
+    };
     let mut out = Vec::new();
     write(&mut out, &told).unwrap();
     let text = String::from_utf8(out).unwrap();

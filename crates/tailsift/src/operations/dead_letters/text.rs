@@ -52,7 +52,7 @@ pub(super) fn hexdump(bytes: &[u8]) -> String {
 }
 
 /// A time in milliseconds since the Unix epoch, in UTC: `2026-11-28 01:09:19`.
-pub(super) fn utc(ms: i64) -> String {
+pub(crate) fn utc(ms: i64) -> String {
     let (days, second) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000) / 1000);
     let (year, month, day) = civil(days);
     let (hour, minute) = (second / 3600, second / 60 % 60);
