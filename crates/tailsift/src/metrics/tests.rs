@@ -116,7 +116,13 @@ fn distinct_stats() -> Stats {
         decisions_logged: 1020,
         decisions_restored: 1021,
         records_replayed: 1022,
-        tally: Tally { confidence_unreadable: 1019, ottl_failures: 1023, numbers_unreadable: 1024, kin_too_many: 1025, drift_keys_forgotten: 1026 },
+        tally: Tally {
+            confidence_unreadable: 1019,
+            ottl_failures: 1023,
+            numbers_unreadable: 1024,
+            kin_too_many: 1025,
+            drift_keys_forgotten: 1026,
+        },
     }
 }
 
