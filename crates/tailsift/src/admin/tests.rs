@@ -314,3 +314,13 @@ fn an_address_of_another_machine_is_an_error_and_not_a_busy_port() {
     let error = bind("192.0.2.1:8080".parse().unwrap(), false).unwrap_err();
     assert!(error.to_string().starts_with("http.listen: cannot listen on 192.0.2.1:8080; "));
 }
+
+#[test]
+fn only_a_shadow_says_that_it_is_one() {
+    for (is_shadow, mode) in [(true, json!("shadow")), (false, json!(null))] {
+        let health = Health::new(1).shadowing(is_shadow);
+        for report in [health.alive(), health.ready()] {
+            assert_eq!(serde_json::to_value(&report).unwrap()["mode"], mode);
+        }
+    }
+}
