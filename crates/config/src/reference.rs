@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use crate::key::{Key, Presence, Section, Type};
-use crate::node::join;
+use crate::node::{Value, join};
 use crate::schema::in_words;
 use crate::table::{KINDS, LATER_KINDS, OWNED_PROPERTIES, POLICY, ROOT};
+use crate::yaml;
 
 const HEAD: &str = "\
 # The configuration file
@@ -96,7 +97,7 @@ fn yaml_key(text: &mut String, key: &Key, indent: usize) {
         let is_needed = |key: &Key| matches!(key.presence, Presence::Required(_));
         match key.presence {
             Presence::Default(value) => {
-                push(text, format_args!("{margin}{name}: {value}\n"));
+                yaml_section(text, (name, value), inner, indent);
                 return;
             }
             // Without it is something else than with all its keys at their defaults.
@@ -117,6 +118,23 @@ fn yaml_key(text: &mut String, key: &Key, indent: usize) {
         }
         Presence::Optional(otherwise) => {
             push(text, format_args!("{margin}# {name}: {otherwise}\n"));
+        }
+    }
+}
+
+/// A section whose default is more than its keys' defaults: `off`, or a mapping.
+fn yaml_section(text: &mut String, (name, value): (&str, &str), inner: &Section, indent: usize) {
+    let margin = " ".repeat(indent);
+    let default = yaml::parse(value).map(|document| document.root);
+    let Ok(Value::Map(entries)) = default.map(|root| root.value) else {
+        push(text, format_args!("{margin}{name}: {value}\n"));
+        return;
+    };
+    push(text, format_args!("{margin}{name}:\n"));
+    for entry in &entries {
+        if let (Some(key), Value::Scalar(scalar)) = (inner.key(&entry.key), &entry.node.value) {
+            comment(text, key, indent + 2);
+            push(text, format_args!("{margin}  {}: {:?}\n", key.name, scalar.text));
         }
     }
 }
