@@ -1,7 +1,7 @@
 //! What kinds need of the set that they become part of: bits, attributes, patterns, refusals.
 
 use regex::bytes::{Regex, RegexBuilder};
-use tailsift_trace::{Attribute, AttributeKey, Batch, Interest, Span, UnixNano};
+use tailsift_trace::{Attribute, AttributeKey, Batch, Interest, Span, UnixNano, Value};
 
 use crate::facts::{Bit, Word};
 use crate::kin::Wanted;
@@ -48,6 +48,18 @@ pub(crate) struct SpanContext<'a, 'p> {
     pub(crate) batch: &'a Batch<'p>,
     /// Stream time, if whoever folds knows it.
     pub(crate) now: Option<UnixNano>,
+}
+
+impl SpanContext<'_, '_> {
+    /// True if the first attribute of this key on the span's resource, or the first on the span
+    /// itself, has such a value.
+    #[inline]
+    pub(crate) fn has(&self, key: AttributeKey, matches: impl Fn(Value<'_>) -> bool) -> bool {
+        [self.resource, self.attributes].iter().any(|attributes| {
+            let found = attributes.iter().find(|attribute| attribute.key == key);
+            found.is_some_and(|attribute| matches(attribute.value))
+        })
+    }
 }
 
 impl<'a> Compiler<'a> {

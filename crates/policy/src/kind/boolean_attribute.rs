@@ -48,14 +48,8 @@ impl BooleanAttribute {
 impl Rule {
     #[inline]
     pub(crate) fn fold(&self, facts: &mut Facts, context: &SpanContext<'_, '_>) {
-        if facts.bits.get(self.hit) {
-            return;
-        }
-        for attributes in [context.resource, context.attributes] {
-            let found = attributes.iter().find(|attribute| attribute.key == self.key);
-            if found.is_some_and(|attribute| self.matches(attribute.value)) {
-                facts.bits.set(self.hit);
-            }
+        if !facts.bits.get(self.hit) && context.has(self.key, |value| self.matches(value)) {
+            facts.bits.set(self.hit);
         }
     }
 

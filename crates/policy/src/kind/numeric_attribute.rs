@@ -63,14 +63,8 @@ impl NumericAttribute {
 impl Rule {
     #[inline]
     pub(crate) fn fold(&self, facts: &mut Facts, context: &SpanContext<'_, '_>) {
-        if facts.bits.get(self.hit) {
-            return;
-        }
-        for attributes in [context.resource, context.attributes] {
-            let found = attributes.iter().find(|attribute| attribute.key == self.key);
-            if found.is_some_and(|attribute| self.in_range(attribute.value)) {
-                facts.bits.set(self.hit);
-            }
+        if !facts.bits.get(self.hit) && context.has(self.key, |value| self.in_range(value)) {
+            facts.bits.set(self.hit);
         }
     }
 
