@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -65,17 +65,10 @@ impl Contender<'_> {
             .args(["--topic", &self.arena.topic])
             .stdout(Stdio::null());
         let mut process = GuardedChild::spawn(&mut command)?;
-        let started = Instant::now();
-        let mut usage = Usage::default();
-        loop {
-            usage = usage_of(process.id()).unwrap_or(usage);
-            if let Some(status) = process.try_wait()? {
-                ensure!(status.success(), "{status}");
-                return Ok((spent(usage, started.elapsed()), None));
-            }
-            ensure!(started.elapsed() < DONE_WITHIN, "not done within {DONE_WITHIN:?}");
-            sleep(LOOK_EVERY);
-        }
+        let id = process.id();
+        let (spent, status) = until_ended(id, || process.try_wait())?;
+        ensure!(status.success(), "{status}");
+        Ok((spent, None))
     }
 
     pub(super) fn tailsift(&self, stage: Stage) -> Outcome {
@@ -102,25 +95,12 @@ impl Contender<'_> {
             arguments.extend(["--set".to_owned(), pair.clone()]);
         }
         let mut process = Tailsift::spawn(self.arena.tailsift, &arguments, &[])?;
-        let started = Instant::now();
-        let mut usage = Usage::default();
-        loop {
-            usage = usage_of(process.id()).unwrap_or(usage);
-            if let Some(status) = process.try_wait()? {
-                ensure!(status.success(), "tailsift: {status}\n{}", process.stderr());
-                let wall = started.elapsed().saturating_sub(IDLE);
-                return Ok((
-                    spent(usage, wall),
-                    Some(Exported { topic: out, is_encoded_anew: false }),
-                ));
-            }
-            ensure!(
-                started.elapsed() < DONE_WITHIN,
-                "not done within {DONE_WITHIN:?}\n{}",
-                process.stderr()
-            );
-            sleep(LOOK_EVERY);
-        }
+        let id = process.id();
+        let ended = until_ended(id, || process.try_wait());
+        let (mut spent, status) = ended.with_context(|| process.stderr())?;
+        ensure!(status.success(), "tailsift: {status}\n{}", process.stderr());
+        spent.wall = spent.wall.saturating_sub(IDLE);
+        Ok((spent, Some(Exported { topic: out, is_encoded_anew: false })))
     }
 
     /// It never ends by itself: it is done when its group has committed all of the input and its
@@ -179,6 +159,23 @@ impl Contender<'_> {
         };
         Admin::new(&self.arena.cluster.settings())?.ensure(&plan)?;
         Ok(name)
+    }
+}
+
+/// Looks at a process until it has ended: what it took, and how it ended.
+fn until_ended(
+    process: u32,
+    mut try_wait: impl FnMut() -> anyhow::Result<Option<ExitStatus>>,
+) -> anyhow::Result<(Spent, ExitStatus)> {
+    let started = Instant::now();
+    let mut usage = Usage::default();
+    loop {
+        usage = usage_of(process).unwrap_or(usage);
+        if let Some(status) = try_wait()? {
+            return Ok((spent(usage, started.elapsed()), status));
+        }
+        ensure!(started.elapsed() < DONE_WITHIN, "not done within {DONE_WITHIN:?}");
+        sleep(LOOK_EVERY);
     }
 }
 
