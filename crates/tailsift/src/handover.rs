@@ -3,18 +3,46 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tailsift_kafka::{Membership, RevokeHandler};
+use tailsift_kafka::{Membership, RevokeHandler, Sink};
+use tracing::warn;
 
 /// How long partitions that are taken away may be held up by their last epoch.
 const HANDOVER_BUDGET: Duration = Duration::from_secs(5);
+/// How long taking an epoch back may take.
+pub(crate) const RETRACT_BUDGET: Duration = Duration::from_secs(1);
 
 /// What can hand partitions over.
 pub(crate) trait HandsOver: Send + 'static {
-    /// Cuts and commits until nothing is left, or the deadline.
+    /// What is read again by the next owner if it is not committed.
+    const HELD: &'static str;
+
+    /// Takes the epoch under way further, and cuts the next one if there is none; false once
+    /// nothing is left.
     ///
     /// # Errors
     /// If Kafka refuses something that trying again would not mend.
-    fn finish(&mut self, membership: &Membership<'_>, deadline: Instant) -> anyhow::Result<()>;
+    fn advance(&mut self, membership: &Membership<'_>) -> anyhow::Result<bool>;
+
+    /// What commits.
+    fn sink(&mut self) -> &mut Sink;
+
+    /// Cuts and commits until nothing is left, or the deadline.
+    ///
+    /// # Errors
+    /// As [`advance`](Self::advance).
+    fn finish(&mut self, membership: &Membership<'_>, deadline: Instant) -> anyhow::Result<()> {
+        while self.advance(membership)? {
+            if Instant::now() >= deadline {
+                let held = Self::HELD;
+                warn!(
+                    "the last epoch was not committed in time; its {held} are read again by their next owner"
+                );
+                return Ok(self.sink().retract(RETRACT_BUDGET)?);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
 
     /// Partitions are not ours any more.
     fn give_up(&mut self, partitions: &[i32]);

@@ -9,17 +9,15 @@ use tailsift_kafka::{Assigned, Membership, Sink, SinkEvent};
 use tailsift_otlp::split_to_size;
 use tailsift_sampler::{DeadLetter, Epoch, LetterKind, Moved, RecordAt, Rekeyer};
 use tailsift_trace::{Batch, Millis};
-use tracing::{error, warn};
+use tracing::error;
 
 use super::pace::{HeldRecord, Pace};
 use super::{Reached, RekeyBoard};
 use crate::admin::Health;
-use crate::handover::HandsOver;
+use crate::handover::{HandsOver, RETRACT_BUDGET};
 use crate::metrics::{PoisonReason, RekeyMetrics};
 use crate::worker::{InputRecord as _, Intake};
 
-/// How long taking an epoch back may take.
-const RETRACT_BUDGET: Duration = Duration::from_secs(1);
 /// How often counters are published.
 const PUBLISH_EVERY: Duration = Duration::from_millis(200);
 /// How often workers compare how far they are.
@@ -203,21 +201,15 @@ impl RekeyCore {
 }
 
 impl HandsOver for RekeyCore {
-    /// Cuts and commits until nothing is left, or the deadline.
-    fn finish(&mut self, membership: &Membership<'_>, deadline: Instant) -> anyhow::Result<()> {
-        loop {
-            self.drive(membership)?;
-            if self.sink.is_idle() && !self.cut(Instant::now()) {
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                warn!(
-                    "the last epoch was not committed in time; its records are read again by their next owner"
-                );
-                return Ok(self.sink.retract(RETRACT_BUDGET)?);
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+    const HELD: &'static str = "records";
+
+    fn advance(&mut self, membership: &Membership<'_>) -> anyhow::Result<bool> {
+        self.drive(membership)?;
+        Ok(!self.sink.is_idle() || self.cut(Instant::now()))
+    }
+
+    fn sink(&mut self) -> &mut Sink {
+        &mut self.sink
     }
 
     /// Partitions are not ours any more: what is open may hold spans of theirs.

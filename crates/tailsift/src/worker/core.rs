@@ -12,14 +12,12 @@ use super::restoring::{Restoring, Started};
 use super::{Fit, Intake, Shadow};
 use crate::admin::Health;
 use crate::app::board::{Board, Ends, Standing};
-use crate::handover::HandsOver;
+use crate::handover::{HandsOver, RETRACT_BUDGET};
 use crate::live::{LiveView, RecentTrace};
 use crate::metrics::{
     PartitionLag, PoisonReason, WorkerMetrics, forget_partition, publish_partition,
 };
 
-/// How long taking an epoch back may take.
-const RETRACT_BUDGET: Duration = Duration::from_secs(1);
 /// How often the same trouble is told.
 const SAY_EVERY: Duration = Duration::from_secs(60);
 const COMPARE_EVERY: Duration = Duration::from_secs(10);
@@ -311,21 +309,15 @@ impl WorkerCore {
 }
 
 impl HandsOver for WorkerCore {
-    /// Cuts and commits until nothing is left, or the deadline.
-    fn finish(&mut self, membership: &Membership<'_>, deadline: Instant) -> anyhow::Result<()> {
-        loop {
-            self.drive(membership)?;
-            if self.sink.is_idle() && !self.cut(Instant::now()) {
-                return Ok(());
-            }
-            if Instant::now() >= deadline {
-                warn!(
-                    "the last epoch was not committed in time; its traces are read again by their next owner"
-                );
-                return Ok(self.sink.retract(RETRACT_BUDGET)?);
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
+    const HELD: &'static str = "traces";
+
+    fn advance(&mut self, membership: &Membership<'_>) -> anyhow::Result<bool> {
+        self.drive(membership)?;
+        Ok(!self.sink.is_idle() || self.cut(Instant::now()))
+    }
+
+    fn sink(&mut self) -> &mut Sink {
+        &mut self.sink
     }
 
     /// Partitions are not ours any more: of the epoch under way only the rest may go on.
