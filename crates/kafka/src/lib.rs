@@ -41,7 +41,7 @@ pub use error::{
     ClientError, EmbeddedError, ReadError, RestoreError, SinkError, SourceError, TopicError,
     WriteError,
 };
-pub use ffi::keep_freed_memory;
+pub use ffi::fit_memory;
 pub use lag::{PartitionLag, group_lag};
 pub use observer::{GroupObserver, GroupPosition, Observer};
 pub use offsets::{Isolation, PartitionOffset};

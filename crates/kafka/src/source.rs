@@ -55,7 +55,10 @@ const DEFAULTS: &[(&str, &str)] = &[
     // A full prefetch queue would otherwise idle its partition for a second.
     ("fetch.queue.backoff.ms", "20"),
     ("fetch.wait.max.ms", "100"),
-    ("queued.max.messages.kbytes", "16384"),
+    // What is fetched ahead is memory that is written, read once, and written again. Of each
+    // partition a quarter of what is usual at once, so that one response is no burst of megabytes.
+    ("queued.max.messages.kbytes", "4096"),
+    ("fetch.message.max.bytes", "262144"),
     ("check.crcs", "true"),
 ];
 

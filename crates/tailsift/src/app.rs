@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use tailsift_config::{Config, ConfigFile};
-use tailsift_kafka::{check_access, keep_freed_memory};
+use tailsift_kafka::{check_access, fit_memory};
 use tailsift_sampler::{Gauges, Stats};
 use tokio::runtime::Runtime;
 use tokio::sync::watch as flag;
@@ -120,7 +120,7 @@ pub(crate) fn run(config: &Config, file: ConfigFile, wishes: Wishes) -> anyhow::
         let (group, decisions) = (&config.group, &config.decisions.topic);
         info!(group, decisions, "a shadow: verdicts are made and logged, and nothing is exported");
     }
-    keep_freed_memory();
+    fit_memory();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("http")

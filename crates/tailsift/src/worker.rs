@@ -32,9 +32,9 @@ pub(crate) use shadow::Shadow;
 /// Records handled before the worker tends to its epochs.
 const RECORDS_PER_TURN: usize = 256;
 /// The longest sleep while there is nothing to read.
-const IDLE_POLL: Duration = Duration::from_millis(20);
+const IDLE_POLL: Duration = Duration::from_millis(50);
 /// The same while an epoch is being committed.
-const BUSY_POLL: Duration = Duration::from_millis(1);
+const BUSY_POLL: Duration = Duration::from_millis(5);
 /// How long a stopping worker tries to commit.
 const FINISH_BUDGET: Duration = Duration::from_secs(10);
 

@@ -23,6 +23,8 @@ pub(super) struct Outbox {
     pub(super) bytes: usize,
     /// Buffers of records that are committed.
     spare: Vec<Vec<u8>>,
+    /// Bytes of the largest record of the last cut: what a new buffer makes room for at once.
+    usual: usize,
 }
 
 /// Where shares come from.
@@ -46,6 +48,7 @@ impl Default for Outbox {
             open: HashMap::with_hasher(hasher()),
             bytes: 0,
             spare: Vec::new(),
+            usual: 0,
         }
     }
 }
@@ -66,7 +69,8 @@ impl Outbox {
             Some(open) if self.moved[*open].1.payload.len() + len <= record_bytes => *open,
             Some(_) | None => {
                 let headers = Arc::clone(&self.last.0);
-                let payload = self.spare.pop().unwrap_or_default();
+                let new = || Vec::with_capacity(self.usual);
+                let payload = self.spare.pop().unwrap_or_else(new);
                 let moved = Moved { partition: target, time: from.time, headers, payload };
                 self.bytes += moved.bytes();
                 self.open.insert(place, self.moved.len());
@@ -91,7 +95,8 @@ impl Outbox {
         self.open.clear();
         self.headers.clear();
         self.last.1 = u32::MAX;
-        let moved = moved.into_iter().map(|(_, moved)| moved).collect();
+        let moved: Vec<Moved> = moved.into_iter().map(|(_, moved)| moved).collect();
+        self.usual = moved.iter().map(|moved| moved.payload.len()).max().unwrap_or(0);
         (moved, std::mem::take(&mut self.bytes))
     }
 

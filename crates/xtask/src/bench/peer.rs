@@ -44,7 +44,7 @@ pub(crate) struct Peer {
     /// How many times the recording is played
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     times: u32,
-    /// How often each does its work; the median counts
+    /// How often each does its work, in turn; the median counts
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
     /// A Collector's binary, in place of one that is built
@@ -196,44 +196,53 @@ impl Load {
     }
 }
 
+/// One of those that are measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Who {
+    ReadLoop,
+    Collector,
+    Tailsift(contender::Stage),
+}
+
+impl Who {
+    fn name(self) -> String {
+        match self {
+            Self::ReadLoop => "read loop".to_owned(),
+            Self::Collector => format!("Collector {}", Collector::VERSION),
+            Self::Tailsift(Stage::Processor) => "tailsift".to_owned(),
+            Self::Tailsift(Stage::Both) => "tailsift, both stages".to_owned(),
+        }
+    }
+}
+
 impl Arena<'_> {
+    /// All take turns, so that a machine that gets slower or faster does so for all of them.
     fn measure(&self, runs: u32) -> anyhow::Result<Vec<Row>> {
-        let mut rows = vec![self.median(runs, "read loop", |arena| arena.floor())?];
+        let stage = if self.load.is_keyed() { Stage::Processor } else { Stage::Both };
+        let mut all = vec![Who::ReadLoop, Who::Tailsift(stage)];
         if self.collector.is_some() {
-            let name = format!("Collector {}", Collector::VERSION);
-            rows.push(self.median(runs, &name, |arena| arena.collector())?);
+            all.insert(1, Who::Collector);
         }
-        if self.load.is_keyed() {
-            rows.push(self.median(runs, "tailsift", |arena| arena.tailsift(Stage::Processor))?);
-        } else {
-            rows.push(
-                self.median(runs, "tailsift, both stages", |arena| arena.tailsift(Stage::Both))?,
-            );
+        let mut rows: Vec<Vec<Row>> = all.iter().map(|_| Vec::new()).collect();
+        for run in 0..runs {
+            for (who, rows) in all.iter().zip(&mut rows) {
+                let row = self.run(*who, run);
+                let on = || format!("{}, {} load", who.name(), self.load.name());
+                rows.push(row.with_context(on)?);
+            }
         }
-        Ok(rows)
+        Ok(rows.into_iter().filter_map(median).collect())
     }
 
-    /// The run in the middle, by CPU; all must have exported the same.
-    fn median(
-        &self,
-        runs: u32,
-        name: &str,
-        run: impl Fn(&Contender<'_>) -> anyhow::Result<(contender::Spent, Option<contender::Exported>)>,
-    ) -> anyhow::Result<Row> {
-        let mut rows = Vec::new();
-        for number in 0..runs {
-            let contender = Contender { arena: self, run: number };
-            let (spent, exported) =
-                run(&contender).with_context(|| format!("{name}, {} load", self.load.name()))?;
-            let comparison = exported.map(|exported| self.verify(&exported)).transpose()?;
-            rows.push(Row { name: name.to_owned(), spans: self.spans, spent, comparison });
-        }
-        rows.sort_by_key(|row| row.spent.cpu);
-        let worst = rows.iter().find(|row| row.comparison.is_some_and(|found| !found.is_exact()));
-        let worst = worst.map(|row| row.comparison);
-        let mut median = rows.swap_remove(rows.len() / 2);
-        median.comparison = worst.unwrap_or(median.comparison);
-        Ok(median)
+    fn run(&self, who: Who, run: u32) -> anyhow::Result<Row> {
+        let contender = Contender { arena: self, run };
+        let (spent, exported) = match who {
+            Who::ReadLoop => contender.floor()?,
+            Who::Collector => contender.collector()?,
+            Who::Tailsift(stage) => contender.tailsift(stage)?,
+        };
+        let comparison = exported.map(|exported| self.verify(&exported)).transpose()?;
+        Ok(Row { name: who.name(), spans: self.spans, spent, comparison })
     }
 
     fn verify(&self, exported: &contender::Exported) -> anyhow::Result<Comparison> {
@@ -249,4 +258,15 @@ impl Arena<'_> {
         })?;
         Ok(comparer.finish())
     }
+}
+
+/// The run in the middle, by CPU, with what the worst of them exported.
+fn median(mut rows: Vec<Row>) -> Option<Row> {
+    rows.sort_by_key(|row| row.spent.cpu);
+    let worst = rows.iter().find(|row| row.comparison.is_some_and(|found| !found.is_exact()));
+    let worst = worst.map(|row| row.comparison);
+    let middle = rows.len() / 2;
+    let mut median = rows.into_iter().nth(middle)?;
+    median.comparison = worst.unwrap_or(median.comparison);
+    Some(median)
 }
