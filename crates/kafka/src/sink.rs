@@ -3,6 +3,7 @@
 mod doubt;
 mod failure;
 mod offsets;
+mod pace;
 mod produce;
 mod records;
 mod step;

@@ -10,15 +10,20 @@ use rdkafka::error::{KafkaError, RDKafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, DeliveryResult, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext};
 
+use super::pace::{Pace, Share};
 use super::records::OutgoingRecord;
 use super::{Delivery, SinkSettings};
 use crate::client::{ClientSettings, TRANSACTION_TIMEOUT_MS, log_error, log_line};
 use crate::error::{SinkError, describe};
+use crate::partitioner::Partitioner;
 use crate::polled::Polled;
 
 /// A producer of transactions.
 pub(super) struct Transactional {
     producer: Polled<Context>,
+    /// Bytes that are sent together.
+    batch_size: usize,
+    partitioner: Partitioner,
 }
 
 /// The producers under a sink.
@@ -112,13 +117,23 @@ pub(super) fn is_without_answer(error: &KafkaError) -> bool {
 
 pub(super) enum TrySend {
     Sent,
-    /// The client's queue is full.
+    /// The client's queue is full, or it has enough for now.
     Full,
     Refused(KafkaError),
 }
 
 #[derive(Clone, Default)]
-pub(super) struct Context(Arc<Mutex<Reports>>);
+pub(super) struct Context {
+    reports: Arc<Mutex<Reports>>,
+    pace: Arc<Pace>,
+}
+
+/// What is remembered of a record until it is acknowledged.
+pub(super) struct Handed {
+    /// 0, or one more than the input partition whose batch begins with the record.
+    reports: usize,
+    share: Option<Share>,
+}
 
 /// What was learned of records since the last start.
 #[derive(Default)]
@@ -148,13 +163,14 @@ impl Failure {
 impl Context {
     /// Holds plain data: a panic elsewhere leaves nothing half done.
     fn reports(&self) -> MutexGuard<'_, Reports> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.reports.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The user's properties override these.
 const DEFAULTS: &[(&str, &str)] = &[
-    ("linger.ms", "5"),
+    // Longer than it takes to hand over an epoch, so that a partition's share is one batch.
+    ("linger.ms", "20"),
     ("queue.buffering.max.messages", "500000"),
     ("queue.buffering.max.kbytes", "131072"),
 ];
@@ -197,8 +213,10 @@ impl Transactional {
             owned.push(("transactional.id", &settings.transactional_id));
         }
         let config = client.config_with(&defaults, &owned);
+        let batch_size = config.get("batch.size").and_then(|text| text.trim().parse().ok());
         let producer = Polled::open(client, &config, Context::default())?;
-        let opened = Self { producer };
+        let batch_size = batch_size.unwrap_or(BATCH_SIZE_MAX);
+        let opened = Self { producer, batch_size, partitioner: settings.partitioner };
         if is_transactional {
             opened.initialise(&settings.transactional_id, client)?;
         }
@@ -236,8 +254,28 @@ impl Transactional {
     }
 
     pub(super) fn try_send(&self, record: &OutgoingRecord<'_>) -> TrySend {
-        let mut outgoing: BaseRecord<'_, [u8], [u8], usize> =
-            BaseRecord::with_opaque_to(record.topic, record.reports);
+        // The rest of an epoch is small.
+        if !record.is_export {
+            return self.hand_over(record, None);
+        }
+        let pace = &self.producer.context().pace;
+        let bytes = record.key.map_or(0, <[u8]>::len) + record.value.map_or(0, <[u8]>::len);
+        let by_key = |key| self.partitioner.partition(key, pace.partitions());
+        let partition = record.partition.or_else(|| record.key.map(by_key)).unwrap_or(0);
+        let Some(share) = pace.take(partition, bytes, self.batch_size) else {
+            return TrySend::Full;
+        };
+        let sent = self.hand_over(record, Some(share));
+        if !matches!(sent, TrySend::Sent) {
+            pace.give_back(share);
+        }
+        sent
+    }
+
+    fn hand_over(&self, record: &OutgoingRecord<'_>, share: Option<Share>) -> TrySend {
+        let handed = Box::new(Handed { reports: record.reports, share });
+        let mut outgoing: BaseRecord<'_, [u8], [u8], Box<Handed>> =
+            BaseRecord::with_opaque_to(record.topic, handed);
         if let Some(partition) = record.partition {
             outgoing = outgoing.partition(partition);
         }
@@ -310,10 +348,14 @@ impl ClientContext for Context {
 }
 
 impl ProducerContext for Context {
-    /// 0, or one more than the input partition whose batch begins with the record.
-    type DeliveryOpaque = usize;
+    type DeliveryOpaque = Box<Handed>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, reports: usize) {
+    fn delivery(&self, result: &DeliveryResult<'_>, handed: Box<Handed>) {
+        let (Ok(record) | Err((_, record))) = result;
+        if let Some(share) = handed.share {
+            self.pace.settle(share, record.partition());
+        }
+        let reports = handed.reports;
         match result {
             Err((error, record)) => {
                 let mut reports = self.reports();

@@ -71,18 +71,21 @@ impl Batches {
     }
 }
 
-/// How far an epoch has been handed to the producer.
+/// How far an epoch has been handed to the producer: the first record of each part, then the second
+/// of each, so that all partitions get something to write at once.
 pub(super) struct Cursor {
     stage: Stage,
     moved: usize,
+    round: usize,
     part: usize,
-    record: usize,
+    /// A part had a record in this round.
+    any: bool,
     key: [u8; 32],
 }
 
 impl Cursor {
     pub(super) fn new(stage: Stage) -> Self {
-        Self { stage, moved: 0, part: 0, record: 0, key: [0; 32] }
+        Self { stage, moved: 0, round: 0, part: 0, any: false, key: [0; 32] }
     }
 
     pub(super) fn stage(&self) -> Stage {
@@ -103,16 +106,25 @@ impl Cursor {
         }
         self.moved = epoch.moved.len();
         loop {
-            let part = epoch.parts.get(self.part)?;
-            let mut index = self.record;
+            let Some(part) = epoch.parts.get(self.part) else {
+                if !std::mem::take(&mut self.any) {
+                    return None;
+                }
+                self.round += 1;
+                self.part = 0;
+                continue;
+            };
+            let mut index = self.round;
             if self.stage != Stage::Verdicts {
                 if let Some(export) = part.exports.get(index) {
+                    self.any = true;
                     self.key = export.trace_id.hex();
                     return Some(export_record(settings, export, &self.key));
                 }
                 index -= part.exports.len();
                 if let Some(topic) = &settings.dead_letter_topic {
                     if let Some(letter) = part.dead_letters.get(index) {
+                        self.any = true;
                         return Some(letter_record(settings, topic, part, letter));
                     }
                     index -= part.dead_letters.len();
@@ -120,10 +132,10 @@ impl Cursor {
             }
             let batch = batches.slice(part, index).filter(|_| self.stage != Stage::Exports);
             if let Some(slice) = batch {
+                self.any = true;
                 return Some(batch_record(settings, part, slice, index));
             }
             self.part += 1;
-            self.record = 0;
         }
     }
 
@@ -132,7 +144,7 @@ impl Cursor {
         if self.moved < epoch.moved.len() {
             self.moved += 1;
         } else {
-            self.record += 1;
+            self.part += 1;
         }
     }
 }
