@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use divan::counter::{BytesCount, ItemsCount};
-use divan::{AllocProfiler, Bencher, black_box};
+use divan::{AllocProfiler, Bencher, Divan, black_box};
 use mimalloc::MiMalloc;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{
@@ -26,7 +26,12 @@ use tailsift_trace::Interest;
 static ALLOCATOR: AllocProfiler<MiMalloc> = AllocProfiler::new(MiMalloc);
 
 fn main() {
-    divan::main();
+    // `cargo test` runs each once, whatever it hands to tests beside.
+    if std::env::args().any(|argument| argument == "--bench") {
+        divan::main();
+    } else {
+        Divan::default().test_benches();
+    }
 }
 
 /// Records as they come.

@@ -1,9 +1,12 @@
 //! Derived attributes, compiled: what a span says under whichever name it says it.
 
-use regex::bytes::Regex;
+use regex_automata::Input;
+use regex_automata::meta::Regex;
+use regex_automata::util::syntax;
 use tailsift_trace::{Attribute, AttributeKey, Value};
 
 use crate::compile::{Compiler, SpanContext};
+use crate::pattern::PATTERN_BYTES_MAX;
 use crate::semantics::{Derive, DerivePattern, Derived};
 
 /// Where a derived attribute is read from.
@@ -80,7 +83,14 @@ impl Compiler<'_> {
             let errors = self.errors.len();
             let compiled = self.pattern(format!("derive.{name}.pattern.regex"), regex);
             self.errors.truncate(errors);
-            Some((self.read(from), compiled?))
+            // The same engine at a lower level, where groups are found without an allocation.
+            let regex = Regex::builder()
+                .configure(
+                    Regex::config().utf8_empty(false).nfa_size_limit(Some(PATTERN_BYTES_MAX)),
+                )
+                .syntax(syntax::Config::new().utf8(false))
+                .build(compiled?.as_str());
+            Some((self.read(from), regex.ok()?))
         });
         Source { aliases: from.attributes.iter().map(|key| self.read(key)).collect(), pattern }
     }
@@ -103,10 +113,10 @@ impl Source {
         let (from, regex) = self.pattern.as_ref()?;
         let attribute = attributes.iter().find(|attribute| attribute.key == *from)?;
         let Value::Text(text) = attribute.value else { return None };
-        if regex.captures_len() == 1 {
-            return regex.find(text).map(|found| found.as_bytes());
-        }
-        regex.captures(text)?.get(1).map(|found| found.as_bytes())
+        let mut ends = [None; 4];
+        regex.search_slots(&Input::new(text), &mut ends)?;
+        let [start, end] = if regex.captures_len() == 1 { [0, 1] } else { [2, 3] };
+        text.get(ends[start]?.get()..ends[end]?.get())
     }
 
     /// Its value among some attributes alone.
@@ -117,16 +127,49 @@ impl Source {
     }
 }
 
+/// An integer in decimal, without an allocation: spans write versions so.
+fn in_decimal<T>(number: i64, use_text: impl FnOnce(&[u8]) -> T) -> T {
+    // As long as the least of them, its sign included.
+    let mut digits = [0; 20];
+    let (mut place, mut rest) = (digits.len(), number.unsigned_abs());
+    loop {
+        place -= 1;
+        digits[place] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if number < 0 {
+        place -= 1;
+        digits[place] = b'-';
+    }
+    use_text(&digits[place..])
+}
+
 /// A name in text: a text itself, or an integer in decimal.
 pub(crate) fn with_text<T>(value: Value<'_>, use_text: impl FnOnce(&[u8]) -> T) -> Option<T> {
     match value {
         Value::Text(text) => Some(use_text(text)),
-        Value::Int(number) => Some(use_text(number.to_string().as_bytes())),
+        Value::Int(number) => Some(in_decimal(number, use_text)),
         Value::Empty
         | Value::Bool(_)
         | Value::Double(_)
         | Value::Bytes(_)
         | Value::Array(_)
         | Value::Map(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_written_in_decimal() {
+        for number in [0, 7, -7, 10, 20_260_301, i64::MAX, i64::MIN] {
+            let text = with_text(Value::Int(number), <[u8]>::to_vec);
+            assert_eq!(text, Some(number.to_string().into_bytes()));
+        }
     }
 }

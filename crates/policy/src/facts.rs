@@ -22,7 +22,7 @@ pub struct Facts {
     pub start: UnixNano,
     /// The latest end; 0 until one is known.
     pub end: UnixNano,
-    /// The explicit randomness (`ot=rv`), if a span carried one.
+    /// The explicit randomness (`ot=rv`), if a span carried one; the least if spans disagree.
     pub randomness: Option<u64>,
     pub(crate) bits: Bits,
 }
@@ -157,7 +157,7 @@ impl Bits {
         &mut self.on_heap(usize::from(word.0) + 1)[usize::from(word.0)]
     }
 
-    /// Makes room for so many words at once, so that numbers cost a trace one allocation.
+    /// Makes room for so many words at once, so that numbers cost a trace one reservation.
     #[inline]
     pub(crate) fn reserve(&mut self, words: usize) {
         if words > self.words().len() {
@@ -188,7 +188,7 @@ impl Bits {
 
     /// The words on the heap, at least so many.
     fn on_heap(&mut self, len: usize) -> &mut [u64] {
-        let noted = self.noted();
+        let noted = self.noted(len);
         if noted.words.len() < len {
             let mut words = std::mem::take(&mut noted.words).into_vec();
             words.reserve_exact(len - words.len());
@@ -200,12 +200,15 @@ impl Bits {
 
     /// What is kept of how the spans hang together, to be added to.
     pub(crate) fn kin_mut(&mut self) -> &mut Kin {
-        self.noted().kin.get_or_insert_default()
+        self.noted(1).kin.get_or_insert_default()
     }
 
-    fn noted(&mut self) -> &mut Noted {
+    /// What lies on the heap; if nothing does yet, room for so many words.
+    fn noted(&mut self, len: usize) -> &mut Noted {
         if let Self::Inline(bits) = self {
-            *self = Self::Heap(Box::new(Noted { words: [*bits].into(), kin: None }));
+            let mut words = vec![0; len.max(1)];
+            words[0] = *bits;
+            *self = Self::Heap(Box::new(Noted { words: words.into(), kin: None }));
         }
         match self {
             Self::Heap(noted) => noted,

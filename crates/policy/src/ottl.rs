@@ -55,6 +55,11 @@ impl Condition {
         condition.map(Self).map_err(|refusal| refusal.shown_in(text))
     }
 
+    /// What it says of any span, if it looks at none and cannot fail.
+    pub(crate) fn constant(&self) -> Option<bool> {
+        self.0.constant()
+    }
+
     /// # Errors
     /// If it cannot be answered for this span or event.
     pub(crate) fn holds(&self, scope: &Scope<'_>) -> Result<bool, Failure> {

@@ -134,8 +134,10 @@ impl PolicySet {
             self.fold_times(facts, span);
             facts.spans = facts.spans.saturating_add(1);
             facts.root_seen |= span.parent_span_id.is_none();
-            if self.reads_randomness && facts.randomness.is_none() {
-                facts.randomness = explicit_randomness(span.trace_state);
+            if self.reads_randomness && !span.trace_state.is_empty() {
+                let found = explicit_randomness(span.trace_state);
+                // All spans of a trace should say the same; if not, the order must not matter.
+                facts.randomness = facts.randomness.into_iter().chain(found).min();
             }
             if self.kin.anything() {
                 facts.bits.kin_mut().fold(self.kin, span, tally);

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use tailsift_policy::{
     And, BooleanAttribute, Compatibility, DropIf, Facts, Failure, Fragmented, Kind, Latency,
-    Measure, Not, NumericAttribute, Policy, PolicySet, Probabilistic, RateLimiting, Semantics,
-    SpanCount, SpanMatch, StatusCodes, StringAttribute, Tally, TraceCondition, TraceState,
-    TraceTest, Verdict, Vote,
+    LowConfidence, Measure, NameMatch, Not, NumericAttribute, OttlCondition, Policy, PolicySet,
+    Probabilistic, RateLimiting, Scale, Semantics, SpanCount, SpanLatency, SpanMatch, StatusCodes,
+    StringAttribute, Tally, TraceCondition, TraceState, TraceTest, Verdict, Vote,
 };
 use tailsift_trace::{
     Attribute, Batch, Chunk, Interest, Millis, Resource, Span, SpanId, StatusCode, TraceId,
@@ -45,7 +45,8 @@ fn value() -> impl Strategy<Value = Option<Value<'static>>> {
 
 fn seen() -> impl Strategy<Value = Seen> {
     let times = (0..6_u64, 0..6_u64);
-    let trace_state = select(vec!["", "v=x", "v=y,ot=rv:00000000000001", "v=x,v=x"]);
+    let trace_state =
+        select(vec!["", "v=x", "v=y,ot=rv:00000000000001", "ot=rv:f0000000000000", "v=x,v=x"]);
     let kin = (1..6_u8, prop::option::of(1..6_u8), any::<bool>());
     (times, 0..3, 0..4_u32, trace_state, kin, value(), value()).prop_map(
         |(times, status, flags, trace_state, kin, own, resource)| Seen {
@@ -77,8 +78,31 @@ fn simple() -> impl Strategy<Value = Kind> + Clone {
     let state = TraceState { key: "v".into(), values: vec!["x".into()] };
     let latency = |threshold_ms, upper_threshold_ms| Latency { threshold_ms, upper_threshold_ms };
     let chance = Probabilistic { sampling_percentage: 90.0, hash_salt: String::new() };
+    let confidence = LowConfidence {
+        below: 0.5,
+        per_model_version: [("7".to_owned(), 1.0)].into(),
+        scale: Scale::Percent,
+        of_arrays: None,
+    };
+    let step = SpanLatency {
+        span_name: "a".into(),
+        name_match: NameMatch::Exact,
+        service: None,
+        above_ns: 2_000_000,
+    };
+    let ottl =
+        |condition: &str| OttlCondition { span: vec![condition.into()], ..Default::default() };
+    let ratio = Measure::Ratio { of: KEY.into(), to: KEY.into() };
+    let root = Measure::Root(SpanMatch { attribute: Some(KEY.into()), ..SpanMatch::default() });
+    let rooted = TraceTest { measures: vec![root], ..TraceTest::default() };
     select(vec![
         Kind::AlwaysSample,
+        Kind::LowConfidence(confidence),
+        Kind::SpanLatency(step),
+        Kind::OttlCondition(ottl(r#"attributes["k"] == "gold" and kind == 0"#)),
+        Kind::OttlCondition(ottl(r#"attributes["k"] / 0 == 1 or resource.attributes["k"] > 6"#)),
+        Kind::TraceCondition(condition(ratio, 0.5)),
+        Kind::TraceCondition(TraceCondition { all: vec![], any: vec![rooted] }),
         Kind::StatusCode(StatusCodes(vec![StatusCode::ERROR])),
         Kind::Latency(latency(2, 0)),
         Kind::Latency(latency(1, 3)),
@@ -188,7 +212,9 @@ fn judge(set: &PolicySet, facts: &Facts) -> Said {
 }
 
 fn compile(policies: Vec<Policy>, compatibility: Compatibility) -> PolicySet {
-    let semantics = Semantics { compatibility, ..Semantics::default() };
+    let mut semantics = Semantics { compatibility, ..Semantics::default() };
+    semantics.derive.confidence.attributes = vec![KEY.into()];
+    semantics.derive.model_version.attributes = vec![KEY.into()];
     PolicySet::compile(policies, semantics).expect("the kinds that are drawn are valid")
 }
 
@@ -203,6 +229,24 @@ fn any_is(policies: &[Policy], is: &impl Fn(&Kind) -> bool) -> bool {
             is(kind)
         }
     })
+}
+
+/// The kinds that spans which come twice change: what they count, they count again. A ratio of
+/// sums counts both.
+fn counts(kind: &Kind) -> bool {
+    let is_count = |test: &TraceTest| {
+        matches!(test.measures[..], [Measure::Count(_) | Measure::Sum(_) | Measure::Ratio { .. }])
+    };
+    if let Kind::TraceCondition(kind) = kind {
+        kind.all.iter().chain(&kind.any).any(is_count)
+    } else {
+        matches!(kind, Kind::SpanCount(_))
+    }
+}
+
+/// The kinds that ask how spans hang together, of which the log of verdicts says nothing.
+fn asks_kin(kind: &Kind) -> bool {
+    matches!(kind, Kind::Failure(_) | Kind::Fragmented(_))
 }
 
 proptest! {
@@ -228,7 +272,6 @@ proptest! {
         spans in prop::collection::vec(seen(), 1..6),
         repeated in any::<prop::sample::Index>(),
     ) {
-        let counts = |kind: &Kind| matches!(kind, Kind::SpanCount(_) | Kind::TraceCondition(_));
         if any_is(&policies, &counts) {
             return Ok(());
         }
@@ -237,6 +280,74 @@ proptest! {
             spans.iter().cloned().chain([spans[repeated.index(spans.len())].clone()]).collect();
         let expect = judge(&set, &facts(&set, &spans, &[]));
         prop_assert_eq!(judge(&set, &facts(&set, &twice, &[])), expect);
+    }
+
+    /// As after a crash or a producer's retry: whole records again, here and there, at any time.
+    #[test]
+    fn records_that_come_again_change_nothing_but_counts(
+        policies in policies(),
+        records in prop::collection::vec(prop::collection::vec(seen(), 1..4), 1..4),
+        again in prop::collection::vec(any::<prop::sample::Index>(), 0..4),
+    ) {
+        if any_is(&policies, &counts) {
+            return Ok(());
+        }
+        let set = compile(policies, Compatibility::Tailsift);
+        let all = |records: &[Vec<Seen>]| {
+            let lengths: Vec<_> = records.iter().map(Vec::len).collect();
+            judge(&set, &facts(&set, &records.concat(), &lengths))
+        };
+        let mut repeated = records.clone();
+        for place in again {
+            let record = records[place.index(records.len())].clone();
+            repeated.insert(place.index(repeated.len() + 1), record);
+        }
+        prop_assert_eq!(all(&repeated), all(&records));
+    }
+
+    /// Whoever owns the partition, however many there are, whatever else was judged before, and
+    /// whenever: a policy without a budget says the same.
+    #[test]
+    fn owners_time_and_other_traces_change_nothing(
+        policies in policies(),
+        spans in prop::collection::vec(seen(), 1..6),
+        others in prop::collection::vec(prop::collection::vec(seen(), 1..4), 0..4),
+        partitions in 1..1000_u32,
+        now in any::<i64>(),
+    ) {
+        let set = compile(policies, Compatibility::Tailsift);
+        let trace = facts(&set, &spans, &[]);
+        let expect = judge(&set, &trace);
+        let (mut limiters, mut votes) = (set.limiters(partitions), Vec::new());
+        for other in others {
+            let id = TraceId([9; 16]);
+            set.judge(id, &facts(&set, &other, &[]), &mut limiters, Millis(now), &mut votes);
+        }
+        let outcome = set.judge(ID, &trace, &mut limiters, Millis(now), &mut votes);
+        prop_assert_eq!((outcome.verdict, outcome.policy, votes), expect);
+    }
+
+    /// What the log of verdicts says of a trace is all that its late spans are judged by.
+    #[test]
+    fn facts_from_the_log_say_the_same(
+        policies in policies(),
+        spans in prop::collection::vec(seen(), 1..6),
+        late in prop::collection::vec(seen(), 0..3),
+    ) {
+        if any_is(&policies, &asks_kin) {
+            return Ok(());
+        }
+        let set = compile(policies, Compatibility::Tailsift);
+        let known = facts(&set, &spans, &[]);
+        let logged = known.clone().with_words(known.words());
+        let all = [spans, late.clone()].concat();
+        let mut restored = logged;
+        if !late.is_empty() {
+            let batch = batch(set.interest(), &late);
+            let chunk = Chunk { trace_id: ID, spans: 0..late.len() as u32, pieces: 0..0 };
+            set.fold(&mut restored, &batch, &chunk, &mut Tally::default());
+        }
+        prop_assert_eq!(judge(&set, &restored), judge(&set, &facts(&set, &all, &[])));
     }
 
     /// In the Collector the order counts for an upper bound on the latency and for zero times.
@@ -287,5 +398,31 @@ proptest! {
                 prop_assert!(sum * 1000 <= burst * 1000 + rate * (to - from), "{passed:?}");
             }
         }
+    }
+}
+
+/// The other side of `repeats_change_nothing_but_counts`: what counts does count repeats.
+#[test]
+fn repeats_are_counted_by_what_counts() {
+    let once = Seen {
+        times: (1, 2),
+        status: 2,
+        flags: 0,
+        trace_state: "",
+        kin: (1, None, true),
+        own: Some(Value::Int(7)),
+        resource: None,
+    };
+    for kind in [
+        Kind::SpanCount(SpanCount { min_spans: 2, max_spans: 0 }),
+        Kind::TraceCondition(condition(Measure::Count(failed()), 1.0)),
+        Kind::TraceCondition(condition(Measure::Sum(KEY.into()), 7.0)),
+    ] {
+        let policies = vec![Policy::new("counts", kind)];
+        assert!(any_is(&policies, &counts));
+        let set = compile(policies, Compatibility::Tailsift);
+        let verdicts =
+            [1, 2].map(|times| judge(&set, &facts(&set, &vec![once.clone(); times], &[])).0);
+        assert_eq!(verdicts, [Verdict::Drop, Verdict::Keep], "{:?}", set.names());
     }
 }

@@ -1,6 +1,6 @@
 //! `ottl_condition`: a span, or an event of a span, fulfils a condition in OTTL.
 
-use tailsift_trace::Details;
+use tailsift_trace::{Details, Interest};
 
 use crate::compile::{Compiler, SpanContext};
 use crate::facts::Bit;
@@ -48,6 +48,25 @@ pub(crate) struct Rule {
 }
 
 impl OttlCondition {
+    /// What its conditions say of every trace, if they look at nothing: `None` if that depends on
+    /// the trace, or if one of them is refused.
+    pub fn constant(&self) -> Option<bool> {
+        let answer = |on_events: bool| {
+            move |text: &String| {
+                let condition = Condition::compile(text, on_events, &mut Interest::default());
+                condition.ok().and_then(|condition| condition.constant())
+            }
+        };
+        // Not every span has events, so a true condition on them depends on the trace.
+        let of_events = self.span_event.iter().map(answer(true));
+        let mut answers = self
+            .span
+            .iter()
+            .map(answer(false))
+            .chain(of_events.map(|answer| answer.filter(|holds| !holds)));
+        answers.find(|answer| *answer != Some(false)).unwrap_or(Some(false))
+    }
+
     pub(crate) fn compile(self, path: &str, compiler: &mut Compiler<'_>) -> Rule {
         let path = format!("{path}.ottl_condition");
         let count = self.span.len() + self.span_event.len();

@@ -52,6 +52,26 @@ pub(super) enum Expression {
 }
 
 impl Condition {
+    pub(super) fn constant(&self) -> Option<bool> {
+        match self {
+            Self::Constant(answer) => Some(*answer),
+            // A part before the one that settles it may fail, unless it is constant, too.
+            Self::Any(parts) => match parts.iter().find(|part| part.constant() != Some(false)) {
+                Some(part) => part.constant(),
+                None => Some(false),
+            },
+            Self::All(parts) => match parts.iter().find(|part| part.constant() != Some(true)) {
+                Some(part) => part.constant(),
+                None => Some(true),
+            },
+            Self::Not(part) => part.constant().map(|answer| !answer),
+            Self::Compare(op, left, right) => {
+                compare(*op, left.constant()?, right.constant()?).ok()
+            }
+            Self::True(_) => None,
+        }
+    }
+
     pub(super) fn holds(&self, scope: &Scope<'_>) -> Answer<bool> {
         match self {
             Self::Constant(answer) => Ok(*answer),
