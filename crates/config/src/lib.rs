@@ -20,6 +20,7 @@
 //! ));
 //! ```
 
+mod advice;
 mod assemble;
 mod check;
 mod collector;
@@ -41,6 +42,7 @@ mod table;
 mod view;
 mod yaml;
 
+pub use advice::{Advice, Weight};
 pub use collector::{
     Import, Matter, Note, SamplingStrategy, import_collector, import_collector_file,
 };

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use crate::advice::{self, Advice};
 use crate::error::{ConfigError, Origin, finish};
 use crate::fill::{FILLED_BYTES_MAX, Sources};
 use crate::node::Node;
@@ -92,6 +93,20 @@ impl ConfigFile {
         load(&self.text, &self.overrides, &environment, &|path| {
             read_bounded(&self.directory.join(path), FILLED_BYTES_MAX)
         })
+    }
+
+    /// What is odd about a configuration that was loaded from it, in the order of its settings.
+    pub fn advice(&self, config: &Config) -> Vec<Advice> {
+        let mut advice = advice::of(config);
+        if let Ok(Document { mut root, .. }) = yaml::parse(self.text.trim_start_matches('\u{feff}'))
+        {
+            // It was loaded with them before, so none of them fails.
+            self.overrides.iter().for_each(|text| drop(overrides::apply(&mut root, text)));
+            for advice in &mut advice {
+                advice.origin = Origin::of(root.at(&advice.path).place);
+            }
+        }
+        advice
     }
 
     /// True if it may take something from other files (`${file:path}`).

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use tailsift_config::Config;
 
 use crate::cli::CheckArgs;
-use crate::command::{import, live, load};
+use crate::command::{import, live, load_with_file};
 
 /// Says what the file means, or all that is wrong with it.
 pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
@@ -18,10 +18,13 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let path = args.config.as_deref().unwrap_or(Path::new(""));
-    let config = load(path, &args.overrides)?;
+    let (config, file) = load_with_file(path, &args.overrides)?;
     writeln!(out, "{} is right.", path.display())?;
     for (name, value) in summary(&config) {
         writeln!(out, "  {name:<12} {value}")?;
+    }
+    for advice in file.advice(&config) {
+        writeln!(out, "{advice}")?;
     }
     let fits = !args.live || live::look(&config, &mut out)?;
     Ok(if fits { ExitCode::SUCCESS } else { ExitCode::FAILURE })
