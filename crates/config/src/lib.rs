@@ -3,7 +3,8 @@
 //! [`load`] turns YAML into a [`Config`], or into every [`ConfigError`] at once; [`Report`] prints
 //! them. What keys there are, with their types, bounds, defaults and meaning, is one table, from
 //! which the file is checked and read and [`json_schema`], [`reference()`] and [`reference_yaml`]
-//! are written.
+//! are written. [`policy_kinds`] adds what each
+//! kind of policy means, costs, and surprises people by.
 //!
 //! ```
 //! use tailsift_config::{Report, load};
@@ -28,6 +29,7 @@ mod error;
 mod fill;
 mod fingerprint;
 mod key;
+mod kinds;
 mod load;
 mod node;
 mod overrides;
@@ -47,6 +49,7 @@ pub use collector::{
     Import, Matter, Note, SamplingStrategy, import_collector, import_collector_file,
 };
 pub use error::{ConfigError, Origin, Report};
+pub use kinds::policy_kinds;
 pub use load::{ConfigFile, load};
 pub use reference::{reference, reference_yaml};
 pub use schema::json_schema;

@@ -49,11 +49,11 @@ pub fn reference() -> String {
     text
 }
 
-fn heading(text: &mut String) {
+pub(crate) fn heading(text: &mut String) {
     text.push_str("| key | type | default | meaning |\n| --- | --- | --- | --- |\n");
 }
 
-fn rows(text: &mut String, section: &Section, path: &str) {
+pub(crate) fn rows(text: &mut String, section: &Section, path: &str) {
     for key in section.keys {
         let path = join(path, key.name);
         let default = match key.presence {
@@ -166,6 +166,6 @@ fn wrapped(text: &mut String, words: &str, indent: usize) {
     push(text, format_args!("{line}\n"));
 }
 
-fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+pub(crate) fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     text.write_fmt(arguments).expect("a String takes all that is written");
 }

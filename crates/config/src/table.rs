@@ -1,6 +1,7 @@
 //! The keys of the configuration file: the one source of what is read, checked, and documented.
 
 mod derive;
+mod guide;
 mod inference;
 mod ottl;
 mod policies;
@@ -9,6 +10,7 @@ mod streams;
 
 use std::time::Duration;
 
+pub(crate) use guide::{Guide, MEASURED, guide};
 pub(crate) use inference::{
     DERIVED_NAMES, DRIFT, FAILURE, FORCED, FRAGMENTED, LOW_CONFIDENCE, MATCHES, OF_ARRAYS, RATIO,
     RECOVERED, SCALES, SPAN_KINDS, SPAN_LATENCY, SPAN_MATCH, TRACE_CONDITION, TRACE_TEST,

@@ -7,16 +7,17 @@ use clap::Args;
 
 use crate::repository::{cargo, root};
 
-/// Writes schemas/ and config/reference.yaml anew
+/// Writes schemas/, config/reference.yaml and docs/policy-kinds.md anew
 #[derive(Debug, Args)]
 pub(crate) struct Generate;
 
 /// Paths and texts of the files that are made from the table of configuration keys.
-pub(crate) fn configuration() -> [(&'static str, String); 3] {
+pub(crate) fn configuration() -> [(&'static str, String); 4] {
     [
         ("schemas/config.schema.json", tailsift_config::json_schema()),
         ("schemas/config.md", tailsift_config::reference()),
         ("config/reference.yaml", tailsift_config::reference_yaml()),
+        ("docs/policy-kinds.md", tailsift_config::policy_kinds()),
     ]
 }
 

@@ -104,6 +104,28 @@ fn kinds_load_as_documented() {
     }
 }
 
+/// Every kind has a section in the page about kinds, with an example that loads as that kind.
+#[test]
+fn the_page_about_kinds_has_an_example_of_each() {
+    let page = tailsift_config::policy_kinds();
+    let sections: Vec<_> = page.split("\n## ").skip(2).collect();
+    let listed = page.lines().filter(|line| line.starts_with("- [`")).count();
+    assert_eq!(sections.len(), listed, "a kind has no section");
+    for section in sections {
+        let (name, rest) = section.split_once('\n').expect("a heading");
+        let example = rest.split("```").nth(1).and_then(|block| block.strip_prefix("yaml\n"));
+        let example = example.unwrap_or_else(|| panic!("{name} has no example"));
+        let config = loaded(&format!("kafka: {{bootstrap_servers: b}}\npolicies:\n{example}"));
+        assert_eq!(config.policies().len(), 1, "{name}");
+        // A kind that is meant for `and` is shown there.
+        let shown = config.policies()[0].kind.name() == name;
+        assert!(shown || example.contains(&format!("type: {name}")), "{name}: {example}");
+        for part in ["**Cost.**", "**Pitfalls.**\n\n- "] {
+            assert!(section.contains(part), "{name} has no {part}");
+        }
+    }
+}
+
 /// The reference says what holds without it.
 #[test]
 fn the_reference_changes_nothing() {

@@ -1,7 +1,7 @@
 //! Files that are written from the table of keys are fresh. `UPDATE_EXPECT=1` writes them.
 
 use expect_test::expect_file;
-use tailsift_config::{json_schema, reference, reference_yaml};
+use tailsift_config::{json_schema, policy_kinds, reference, reference_yaml};
 
 use crate::repository;
 
@@ -11,6 +11,7 @@ fn files_are_fresh() {
         ("schemas/config.schema.json", json_schema()),
         ("schemas/config.md", reference()),
         ("config/reference.yaml", reference_yaml()),
+        ("docs/policy-kinds.md", policy_kinds()),
     ] {
         expect_file![repository().join(path)].assert_eq(&text);
     }
