@@ -11,6 +11,7 @@ use crate::rig::{PATIENCE, Plan, Rig, ensure_exact, now_ms};
 pub(crate) const TESTS: &[IntegrationTest] = &[
     ("backtest::its_verdicts_are_those_of_a_run", its_verdicts_are_those_of_a_run),
     ("backtest::what_would_change_is_told", what_would_change_is_told),
+    ("backtest::a_collectors_policies_are_tried", a_collectors_policies_are_tried),
     ("backtest::traces_that_began_earlier_are_left_out", traces_that_began_earlier_are_left_out),
     ("backtest::what_is_missing_is_told", what_is_missing_is_told),
 ];
@@ -90,6 +91,32 @@ fn what_would_change_is_told() -> anyhow::Result<()> {
     let text = told(&rig, &["backtest"], &[DECISIONS], 0)?;
     ensure!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     ensure!(text.contains(&format!("kept only there: {lost} traces")), "{text}");
+    Ok(())
+}
+
+/// A Collector's block beside the same policies as a file of ours: no trace differs.
+fn a_collectors_policies_are_tried() -> anyhow::Result<()> {
+    let (rig, load) = decided(LoadShape::Keyed)?;
+    let block = |strategy: &str| {
+        let policy = "{name: failed, type: status_code, status_code: {status_codes: [ERROR]}}";
+        format!("tail_sampling:\n  decision_wait: 2s\n{strategy}  policies: [{policy}]\n")
+    };
+    let collector = rig.config_path().with_extension("collector");
+    std::fs::write(&collector, block(""))?;
+    let file = collector.to_string_lossy().into_owned();
+    let tried: &[&str] = &["--tail-sampling", &file];
+    let failed = load.expected.values();
+    let failed = failed.filter(|trace| trace.keep.iter().any(|name| name == "errors")).count();
+    let report = tested(&rig, &[tried, DECISIONS])?;
+    ensure!(report["policies"][0]["policy"] == "failed", "{report}");
+    ensure!(failed > 0 && report["kept"]["traces"] == failed, "{failed} failed: {report}");
+    ensure!(report["against"]["both_kept"] == failed, "{report}");
+    ensure!(report["against"]["only_here"]["traces"] == 0, "{report}");
+    std::fs::write(&collector, block("  sampling_strategy: span-ingest\n"))?;
+    let mut child = rig.command("backtest", &[tried])?;
+    let (status, log) = (child.wait(PATIENCE)?, child.stderr());
+    let says = "sampling_strategy: expected trace-complete, got span-ingest";
+    ensure!(status.code() == Some(2) && log.contains(says), "{status}: {log}");
     Ok(())
 }
 

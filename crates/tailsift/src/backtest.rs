@@ -16,7 +16,7 @@ use tailsift_config::Config;
 use tailsift_policy::PolicySet;
 
 use crate::app::client_settings;
-use crate::command::load;
+use crate::command::{import_whole, load};
 use crate::past::{Past, Progress, threads};
 use crate::worker::wall_now;
 use args::Against;
@@ -39,7 +39,13 @@ struct Report {
 /// Runs the policies over the topic and tells what they would keep.
 pub(crate) fn backtest(args: &BacktestArgs) -> anyhow::Result<ExitCode> {
     let config = load(&args.file.config, &args.file.overrides)?;
-    let report = report(&config, args)?;
+    let report = match &args.tail_sampling {
+        Some(path) => {
+            let import = import_whole(path, args.processor.as_deref())?;
+            report(&config, &import.config, args)?
+        }
+        None => report(&config, &config, args)?,
+    };
     let mut out = std::io::stdout().lock();
     match args.format {
         args::Format::Json => writeln!(out, "{:#}", tell::json(&report))?,
@@ -48,7 +54,8 @@ pub(crate) fn backtest(args: &BacktestArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn report(config: &Config, args: &BacktestArgs) -> anyhow::Result<Report> {
+/// What comes of the policies of `tried` on the topic of `config`.
+fn report(config: &Config, tried: &Config, args: &BacktestArgs) -> anyhow::Result<Report> {
     let began = Instant::now();
     let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
     let since_ms = args.since.map(|since| wall_now().0.saturating_sub(ms(since)));
@@ -56,7 +63,7 @@ fn report(config: &Config, args: &BacktestArgs) -> anyhow::Result<Report> {
         Some(Against::File(path)) => Some(load(path, &[])?),
         Some(Against::Decisions) | None => None,
     };
-    let waits = [Some(config), other.as_ref()].into_iter().flatten();
+    let waits = [Some(tried), other.as_ref()].into_iter().flatten();
     let longest = waits.map(|config| config.window.decision_wait).max().unwrap_or_default();
     // What began before the time that is asked for is not whole: it is read to know it again.
     let from_ms = since_ms.map(|since| since.saturating_sub(ms(longest)));
@@ -70,7 +77,8 @@ fn report(config: &Config, args: &BacktestArgs) -> anyhow::Result<Report> {
     };
     let threads = threads().min(past.ranges().len()).max(1);
     let judges = Judges {
-        here: config,
+        source: config,
+        here: tried,
         there: other.as_ref(),
         recorded: recorded.as_ref(),
         since_ms,
@@ -81,7 +89,7 @@ fn report(config: &Config, args: &BacktestArgs) -> anyhow::Result<Report> {
     let replays = (0..threads).map(|number| judges.replay(&past.share(number, threads)));
     let replays = past.read(replays.collect(), &progress, Replay::take)?;
     drop(progress);
-    let policies: Arc<PolicySet> = config.policy_set().into();
+    let policies: Arc<PolicySet> = tried.policy_set().into();
     let mut tally = Tally::new(policies.names().len());
     let mut difference = Difference::default();
     for replay in replays {

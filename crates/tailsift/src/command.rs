@@ -8,7 +8,8 @@ mod topics;
 
 pub(crate) use check::check;
 pub(crate) use load::{
-    exit_code, import, load, load_shadow, load_with_file, needs_dead_letters, needs_rekeying,
+    exit_code, import, import_whole, load, load_shadow, load_with_file, needs_dead_letters,
+    needs_rekeying,
 };
 pub(crate) use topics::topics;
 

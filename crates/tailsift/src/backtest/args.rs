@@ -14,6 +14,13 @@ use crate::cli::{ConfigArgs, past_time};
 pub(crate) struct BacktestArgs {
     #[command(flatten)]
     pub(crate) file: ConfigArgs,
+    /// Try the policies and waits of a Collector's configuration, whole or the body of
+    /// `tail_sampling:`, on the topic that the file names
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tail_sampling: Option<PathBuf>,
+    /// Which tail_sampling processor of a whole configuration, if there are several
+    #[arg(long, value_name = "NAME", requires = "tail_sampling")]
+    pub(crate) processor: Option<String>,
     /// Compare with another configuration's policies and windows, or with what was decided
     /// (`decisions`: the log of verdicts)
     #[arg(long, value_name = "FILE|decisions")]

@@ -22,6 +22,8 @@ const RECORDS_PER_CUT: u32 = 1024;
 
 /// Who judges, and what that is held against.
 pub(super) struct Judges<'r> {
+    /// Whose topic is read.
+    pub(super) source: &'r Config,
     pub(super) here: &'r Config,
     pub(super) there: Option<&'r Config>,
     pub(super) recorded: Option<&'r Recorded>,
@@ -94,8 +96,8 @@ impl<'r> Judges<'r> {
         }
         let scanner = Scanner::new(policies.interest().clone());
         // The topic is one and the same, whoever judges.
-        let reader = RecordReader::new(scanner, window_format(self.here), false)
-            .withholding(self.here.has_redaction());
+        let reader = RecordReader::new(scanner, window_format(self.source), false)
+            .withholding(self.source.has_redaction());
         let marks = Marks { since_ms: self.since_ms, early: HashSet::new(), poison: 0 };
         Side { policies, shard, reader, marks, batches: 0 }
     }

@@ -1,10 +1,10 @@
 //! `tailsift check`.
 
-use std::io::Write as _;
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use tailsift_config::Config;
+use tailsift_config::{Config, ConfigFile};
 
 use crate::cli::CheckArgs;
 use crate::command::{import, live, load_with_file};
@@ -19,15 +19,25 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     }
     let path = args.config.as_deref().unwrap_or(Path::new(""));
     let (config, file) = load_with_file(path, &args.overrides)?;
-    writeln!(out, "{} is right.", path.display())?;
-    for (name, value) in summary(&config) {
-        writeln!(out, "  {name:<12} {value}")?;
-    }
-    for advice in file.advice(&config) {
-        writeln!(out, "{advice}")?;
-    }
+    tell(&mut out, path, &config, &file)?;
     let fits = !args.live || live::look(&config, &mut out)?;
     Ok(if fits { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn tell(
+    out: &mut dyn Write,
+    path: &Path,
+    config: &Config,
+    file: &ConfigFile,
+) -> std::io::Result<()> {
+    writeln!(out, "{} is right.", path.display())?;
+    for (name, value) in summary(config) {
+        writeln!(out, "  {name:<12} {value}")?;
+    }
+    for advice in file.advice(config) {
+        writeln!(out, "{advice}")?;
+    }
+    Ok(())
 }
 
 fn summary(config: &Config) -> Vec<(&'static str, String)> {
@@ -49,4 +59,39 @@ fn summary(config: &Config) -> Vec<(&'static str, String)> {
         ("policies", names.join(", ")),
         ("fingerprint", config.fingerprint()),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_odd_about_a_file_is_told_with_its_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tailsift.yaml");
+        let text = "\
+kafka: {bootstrap_servers: localhost:9092}
+window:
+  decision_wait: 2s
+policies:
+  - {name: errors, type: status_code, status_code: {status_codes: [ERROR]}}
+  - {name: none, type: probabilistic, probabilistic: {sampling_percentage: 10}}
+";
+        std::fs::write(&path, text).unwrap();
+        let overrides = ["policies[1].probabilistic.sampling_percentage=0".to_owned()];
+        let (config, file) = load_with_file(&path, &overrides).unwrap();
+        let mut out = Vec::new();
+        tell(&mut out, &path, &config, &file).unwrap();
+        let told = String::from_utf8(out).unwrap();
+        let lines: Vec<_> = told.lines().skip(10).collect();
+        let expect = [
+            "warning: line 3: window.decision_wait: 2s is less than the 5s that SDKs hold",
+            "warning: line 6: policies[1]: never keeps a trace: its share is 0 percent",
+            "note: line 5: policies: nothing keeps an ordinary trace",
+        ];
+        assert_eq!(lines.len(), expect.len(), "{told}");
+        for (line, expect) in lines.iter().zip(expect) {
+            assert!(line.starts_with(expect), "{line}");
+        }
+    }
 }

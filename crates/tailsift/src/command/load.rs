@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use tailsift_config::{Config, ConfigError, ConfigFile, Import, Report, import_collector_file};
+use tailsift_config::{
+    Config, ConfigError, ConfigFile, Import, Report, SamplingStrategy, import_collector_file,
+};
 use tracing_subscriber::filter::ParseError;
 
 /// A configuration or a command line that is not right: exit code 2.
@@ -86,6 +88,25 @@ pub(crate) fn import(path: &Path, processor: Option<&str>) -> anyhow::Result<Imp
     import_collector_file(path, processor).map_err(|errors| {
         WrongConfiguration(format!("{}:\n{}", path.display(), Report(&errors))).into()
     })
+}
+
+/// The same, for commands that judge traces only once they are whole.
+///
+/// # Errors
+/// As [`import`], and if the Collector judges spans as they arrive.
+pub(crate) fn import_whole(path: &Path, processor: Option<&str>) -> anyhow::Result<Import> {
+    let import = import(path, processor)?;
+    match import.strategy {
+        SamplingStrategy::TraceComplete => Ok(import),
+        SamplingStrategy::SpanIngest => {
+            let text = format!(
+                "{}: sampling_strategy: expected trace-complete, got span-ingest: whole traces are \
+                 judged here; only `explain --spans` judges as spans arrive",
+                path.display()
+            );
+            Err(WrongConfiguration(text).into())
+        }
+    }
 }
 
 /// Refuses a configuration that has no re-key stage.
