@@ -15,6 +15,7 @@ mod whole;
 
 use std::path::Path;
 
+use crate::advice::{self, Advice};
 use crate::error::{ConfigError, Origin, finish};
 use crate::load::{read_bounded, settle};
 use crate::node::{Node, Place};
@@ -36,6 +37,20 @@ pub struct Import {
     pub notes: Vec<Note>,
     /// When the Collector judges.
     pub strategy: SamplingStrategy,
+}
+
+impl Import {
+    /// What is odd about [`config`](Self::config), beside what [`notes`](Self::notes) say of the
+    /// same keys. The keys are those of [`text`](Self::text).
+    pub fn advice(&self) -> Vec<Advice> {
+        let is_known = |path: &str| {
+            let warnings = self.notes.iter().filter(|note| note.matter == Matter::Warning);
+            warnings.into_iter().any(|note| note.path.starts_with(path))
+        };
+        let mut advice = advice::of(&self.config);
+        advice.retain(|advice| advice.path == "policies" || !is_known(&advice.path));
+        advice
+    }
 }
 
 /// When a Collector judges a trace.

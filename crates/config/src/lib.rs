@@ -3,8 +3,8 @@
 //! [`load`] turns YAML into a [`Config`], or into every [`ConfigError`] at once; [`Report`] prints
 //! them. What keys there are, with their types, bounds, defaults and meaning, is one table, from
 //! which the file is checked and read and [`json_schema`], [`reference()`] and [`reference_yaml`]
-//! are written. [`policy_kinds`] adds what each
-//! kind of policy means, costs, and surprises people by.
+//! are written. [`policy_kinds`] adds what each kind of policy means, costs, and surprises people
+//! by; [`ConfigFile::advice`] tells what a file that is right can hardly mean.
 //!
 //! ```
 //! use tailsift_config::{Report, load};

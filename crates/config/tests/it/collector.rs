@@ -368,3 +368,24 @@ fn secrets_are_not_shown() {
     assert!(import.text.contains("${env:SECRET:-}"), "{}", import.text);
     assert!(load_plain(&import.text).is_ok());
 }
+
+/// What is odd about a file of ours is odd about a Collector's, and is said once.
+#[test]
+fn advice_is_given_beside_the_notes() {
+    let text = "
+decision_wait: 2s
+policies:
+  - {name: none, type: latency, latency: {threshold_ms: 9, upper_threshold_ms: 5}}
+  - {name: errors, type: status_code, status_code: {status_codes: [ERROR, OK]}}
+  - {name: failed, type: status_code, status_code: {status_codes: [ERROR]}}
+";
+    let import = import(text);
+    assert_eq!(import.notes.iter().filter(|note| note.matter == Matter::Warning).count(), 1);
+    let told: String = import.advice().iter().map(|advice| format!("{advice}\n")).collect();
+    expect![[r#"
+        warning: window.decision_wait: 2s is less than the 5s that SDKs hold spans back by default: spans of one trace come so far apart, and those that come after its verdict have no part in it. Wait for 10s or more, or lower OTEL_BSP_SCHEDULE_DELAY in every service
+        warning: policies[2]: changes nothing, and is never named: policies[1] (errors) before it wants every trace that it wants. Put it first, or remove it
+        note: policies: nothing keeps an ordinary trace (one quick span without error or attributes), so the share of healthy traffic is 0, and what is kept says nothing of it. If that is not meant, add a share of all: {name: baseline, type: probabilistic, probabilistic: {sampling_percentage: 1}}
+    "#]]
+    .assert_eq(&told);
+}

@@ -59,6 +59,8 @@ fn kind(name: &str) -> Kind {
 
 fn fold(bencher: Bencher<'_, '_>, set: &PolicySet) {
     let batch = load::batch(set.interest());
+    // What patterns keep for a thread is made when they are first used.
+    black_box(facts(set, &batch));
     bencher.counter(ItemsCount::new(batch.spans.len())).bench_local(|| {
         black_box(facts(set, black_box(&batch)));
     });

@@ -15,6 +15,10 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     if let Some(path) = &args.tail_sampling {
         let import = import(path, args.processor.as_deref())?;
         out.write_all(import.text.as_bytes())?;
+        // Beside the file, which usually goes somewhere else.
+        for advice in import.advice() {
+            writeln!(std::io::stderr(), "{advice}")?;
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let path = args.config.as_deref().unwrap_or(Path::new(""));

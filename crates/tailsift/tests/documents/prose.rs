@@ -111,7 +111,9 @@ fn symbols_that_are_named_exist() {
 #[test]
 fn commands_that_are_shown_are_understood() {
     let mut shown = BTreeSet::new();
-    for name in DOCUMENTS.into_iter().chain(["docs/collector.md", "docs/trying.md"]) {
+    for name in
+        DOCUMENTS.into_iter().chain(["docs/collector.md", "docs/drift.md", "docs/trying.md"])
+    {
         for command in commands(&text(name)) {
             let arguments = match &command[..] {
                 ["tailsift", arguments @ ..] => arguments,
