@@ -174,3 +174,32 @@ impl Rule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn conditions_that_look_at_nothing_are_known_beforehand() {
+        let fails = "name + 1 == 2";
+        for (span, span_event, expect) in [
+            (&["1 == 2"][..], &[][..], Some(false)),
+            (&["1 == 2", "true"], &[], Some(true)),
+            (&["1 == 2", "kind == 2"], &[], None),
+            (&["kind == 2 and false"], &[], None),
+            (&["false and kind == 2"], &[], Some(false)),
+            (&["true or kind == 2"], &[], Some(true)),
+            (&["not (1 < 2)"], &[], Some(false)),
+            (&[fails, "true"], &[], None),
+            (&["no condition"], &[], None),
+            (&[], &["false"], Some(false)),
+            // A trace may have no events.
+            (&[], &["true"], None),
+        ] {
+            let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+            let (span, span_event) = (texts(span), texts(span_event));
+            let condition = OttlCondition { span, span_event, ..OttlCondition::default() };
+            assert_eq!(condition.constant(), expect, "{condition:?}");
+        }
+    }
+}
