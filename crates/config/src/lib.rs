@@ -37,6 +37,7 @@ mod policy;
 mod quantity;
 mod read;
 mod reference;
+mod reload;
 mod schema;
 mod settings;
 mod suggest;
@@ -52,6 +53,7 @@ pub use error::{ConfigError, Origin, Report};
 pub use kinds::policy_kinds;
 pub use load::{ConfigFile, load};
 pub use reference::{reference, reference_yaml};
+pub use reload::{Reload, Token};
 pub use schema::json_schema;
 pub use settings::{
     Compression, Config, Decisions, Delivery, Encoding, Http, Input, Kafka, KeyedBy, Output,

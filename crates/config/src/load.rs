@@ -64,6 +64,7 @@ pub(crate) fn settle(root: &Node, errors: Vec<ConfigError>) -> Result<Config, Ve
 /// A configuration file as it was when it was read. What it takes from other files may change.
 #[derive(Clone)]
 pub struct ConfigFile {
+    path: PathBuf,
     text: String,
     directory: PathBuf,
     overrides: Vec<String>,
@@ -80,7 +81,20 @@ impl ConfigFile {
             vec![ConfigError::new(Origin::Nowhere, "", message)]
         })?;
         let directory = path.parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Self { text, directory, overrides: overrides.to_vec() })
+        Ok(Self { path: path.to_owned(), text, directory, overrides: overrides.to_vec() })
+    }
+
+    /// The same file as it is now, with the same overrides.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_again(&self) -> Result<Self, Vec<ConfigError>> {
+        Self::read(&self.path, &self.overrides)
+    }
+
+    /// True if another reading of the file found the same text.
+    pub fn has_text_of(&self, other: &Self) -> bool {
+        self.text == other.text
     }
 
     /// What it means, as [`load`] does, with the process's environment, and other files as they

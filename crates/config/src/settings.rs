@@ -11,6 +11,7 @@ use tailsift_sampler::Limits;
 use tailsift_trace::Millis;
 
 use crate::fingerprint;
+use crate::reload::Reload;
 
 /// A whole configuration, validated.
 #[derive(Clone, Debug)]
@@ -43,6 +44,8 @@ pub struct Config {
     pub dead_letters: Option<String>,
     /// How long traces wait, and how much is held.
     pub window: Window,
+    /// How rules are replaced at run time.
+    pub reload: Reload,
     /// Console, metrics and probes; `None` = off.
     pub http: Option<Http>,
     pub(crate) policies: Vec<Policy>,

@@ -202,6 +202,12 @@ pub(crate) static ROOT: Section = Section {
             "Rules that remove personal data from what is exported and shown (docs/redaction.md); each works on what the one before has left",
         ),
         key(
+            "reload",
+            Type::Section(&RELOAD),
+            Optional("all defaults"),
+            "How policies, what decides how they are understood, and redaction are replaced while `run` and `rekey` work (docs/reloading.md)",
+        ),
+        key(
             "http",
             Type::SectionOrOff(&HTTP),
             Optional("all defaults"),
@@ -348,6 +354,24 @@ static WINDOW: Section = Section {
             "is not supported by this version: it belongs to `completion: structural`, and there is `completion: wait`",
         ),
     ],
+};
+
+static RELOAD: Section = Section {
+    keys: &[
+        key(
+            "interval",
+            Type::Duration { min: ms(0), max: ms(3_600_000) },
+            Default("10s"),
+            "How often this file is looked at: what changed in its rules is taken up if all of the file is right; 0s leaves it to SIGHUP and POST /api/v1/reload",
+        ),
+        key(
+            "token",
+            Type::AnyText,
+            Default("\"\""),
+            "What POST /api/v1/reload must bear (Authorization: Bearer TOKEN); without one it is refused. Take it from ${env:NAME} or ${file:path}",
+        ),
+    ],
+    refused: &[],
 };
 
 static HTTP: Section = Section {

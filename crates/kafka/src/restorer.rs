@@ -149,6 +149,15 @@ impl Restorer {
         self.pending().next().is_none()
     }
 
+    /// Goes by other policies, of this fingerprint.
+    ///
+    /// # Panics
+    /// Unless [idle](Self::is_idle): what was read for the old ones means nothing to the new.
+    pub fn set_config(&mut self, config: u64) {
+        assert!(self.is_idle(), "facts of other policies are about to be handed over");
+        self.settings.config = config;
+    }
+
     /// The next partition that is done, after some reading if need be.
     pub fn poll(&mut self) -> Option<Recovered> {
         if self.done.is_empty() && !self.is_idle() && Instant::now() >= self.not_before {

@@ -122,6 +122,8 @@ pub struct Sink {
     producers: Option<Producers>,
     state: State,
     stats: SinkStats,
+    /// The fingerprints that the next epoch is written with, if they are others.
+    relabelled: Option<(String, u64)>,
     /// When producers were fenced, of late.
     fencings: Vec<Instant>,
 }
@@ -142,6 +144,7 @@ impl Sink {
             producers: None,
             state: State::Idle,
             stats: SinkStats::default(),
+            relabelled: None,
             fencings: Vec::new(),
         }
     }
@@ -184,7 +187,17 @@ impl Sink {
     pub fn begin(&mut self, epoch: Epoch) {
         assert!(self.is_idle(), "one epoch at a time");
         assert!(self.producers.is_some(), "parts come of partitions that were given");
+        if let Some((fingerprint, config)) = self.relabelled.take() {
+            self.settings.fingerprint = fingerprint;
+            self.settings.config = config;
+        }
         self.state = State::Working(Box::new(Work::new(&self.settings, epoch)));
+    }
+
+    /// Writes these fingerprints, of the configuration and of its policies, with epochs that are
+    /// begun from now on. One that is under way was made under the old ones.
+    pub fn relabel(&mut self, fingerprint: String, config: u64) {
+        self.relabelled = Some((fingerprint, config));
     }
 
     /// True if no epoch is under way.

@@ -1,5 +1,7 @@
 //! What budgets have left: the only state that judging changes.
 
+use std::ops::Range;
+
 use tailsift_trace::Millis;
 
 use crate::baselines::{Baselines, Watch};
@@ -9,7 +11,8 @@ use crate::baselines::{Baselines, Watch};
 /// Each partition has a share of every budget, refilled by its own stream time, so that a verdict
 /// depends on nothing but the partition's records. Made full by
 /// [`PolicySet::limiters`](crate::PolicySet::limiters); at a new owner, or after a restart, budgets
-/// are full again. Whole numbers only: nothing drifts, however often it is asked.
+/// are full again. Where policies are replaced,
+/// [`PolicySet::limiters_after`](crate::PolicySet::limiters_after) says which go on. Whole numbers only: nothing drifts, however often it is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Limiters {
     /// Among how many partitions a budget is shared.
@@ -60,7 +63,24 @@ pub(crate) struct Budgets {
     baselines: usize,
 }
 
+/// Which budgets are a policy's own, those of its sub-policies included.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Places {
+    buckets: Range<usize>,
+    composites: Range<usize>,
+    baselines: Range<usize>,
+}
+
 impl Budgets {
+    /// The places that were given out since `before` were these budgets.
+    pub(crate) fn since(&self, before: &Places) -> Places {
+        Places {
+            buckets: before.buckets.end..self.buckets.len(),
+            composites: before.composites.end..self.composites.len(),
+            baselines: before.baselines.end..self.baselines,
+        }
+    }
+
     /// A bucket; a burst of 0 or less is twice the rate, as in the Collector.
     pub(crate) fn bucket(&mut self, rate: i64, burst: i64) -> TokenBucket {
         let rate = u64::try_from(rate).unwrap_or(0);
@@ -128,6 +148,20 @@ impl TokenBucket {
 }
 
 impl Limiters {
+    /// Among how many partitions budgets are shared.
+    pub(crate) fn partitions(&self) -> u32 {
+        self.partitions
+    }
+
+    /// Takes over what a policy had left among other budgets. Both places are of the same policy.
+    pub(crate) fn take_over(&mut self, to: &Places, others: &Self, from: &Places) {
+        self.buckets[to.buckets.clone()].clone_from_slice(&others.buckets[from.buckets.clone()]);
+        self.composites[to.composites.clone()]
+            .clone_from_slice(&others.composites[from.composites.clone()]);
+        self.baselines[to.baselines.clone()]
+            .clone_from_slice(&others.baselines[from.baselines.clone()]);
+    }
+
     /// Counts a trace of a key, and says whether to keep it.
     pub(crate) fn watch(
         &mut self,

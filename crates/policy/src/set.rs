@@ -5,7 +5,7 @@ use tailsift_trace::{Batch, Chunk, Interest, Millis, Span, TraceId, UnixNano};
 use crate::compile::{Compiler, SpanContext, Within};
 use crate::kin::Wanted;
 use crate::kind::{Case, Policy, Rule};
-use crate::limiters::{Budgets, Limiters};
+use crate::limiters::{Budgets, Limiters, Places};
 use crate::randomness::explicit_randomness;
 use crate::{
     Compatibility, Facts, Outcome, PolicyError, Semantics, SubPolicy, Tally, Threshold, Verdict,
@@ -15,11 +15,15 @@ use crate::{
 /// Compiled policies.
 #[derive(Debug)]
 pub struct PolicySet {
+    /// As they were configured.
+    policies: Vec<Policy>,
     names: Vec<String>,
     rules: Vec<Rule>,
     /// The rules' places in the order of asking: those that drop come first.
     order: Vec<usize>,
     budgets: Budgets,
+    /// Which budgets are whose, in configured order.
+    budget_places: Vec<Places>,
     interest: Interest,
     semantics: Semantics,
     reads_randomness: bool,
@@ -46,12 +50,16 @@ impl PolicySet {
         let mut compiler = Compiler::new(&semantics);
         check_names(&policies, &mut compiler.errors);
         compiler.check_derive();
+        let configured = policies.clone();
         let mut names = Vec::with_capacity(policies.len());
         let mut rules = Vec::with_capacity(policies.len());
+        let mut budget_places: Vec<Places> = Vec::with_capacity(policies.len());
         for (index, policy) in policies.into_iter().enumerate() {
             names.push(policy.name);
             let path = format!("policies[{index}]");
             rules.push(policy.kind.compile(&path, Within::Set, &mut compiler));
+            let before = budget_places.last().cloned().unwrap_or_default();
+            budget_places.push(compiler.budgets.since(&before));
         }
         if semantics.maximum_trace_size_bytes > 0 {
             compiler.interest.ask_for_sizes();
@@ -64,12 +72,43 @@ impl PolicySet {
         let drops = |place: &usize| matches!(rules[*place], Rule::Drop(_));
         let (mut order, rest): (Vec<usize>, Vec<usize>) = (0..rules.len()).partition(drops);
         order.extend(rest);
-        Ok(Self { names, rules, order, budgets, interest, semantics, reads_randomness, words, kin })
+        Ok(Self {
+            policies: configured,
+            names,
+            rules,
+            order,
+            budgets,
+            budget_places,
+            interest,
+            semantics,
+            reads_randomness,
+            words,
+            kin,
+        })
     }
 
     /// What budgets have on one of so many partitions of the input: all of their share.
     pub fn limiters(&self, partitions: u32) -> Limiters {
         self.budgets.full(partitions)
+    }
+
+    /// What budgets have on a partition where these policies take the place of those that
+    /// `limiters` were made for: a policy of the same name and body goes on with what it had, and
+    /// with what is usual to it, unless `compatibility` or `derive` differ, by which they are
+    /// understood. All others begin with all of their share.
+    pub fn limiters_after(&self, before: &Self, limiters: &Limiters) -> Limiters {
+        let mut after = self.budgets.full(limiters.partitions());
+        let understood = |set: &Self| (set.semantics.compatibility, set.semantics.derive.clone());
+        if understood(self) != understood(before) {
+            return after;
+        }
+        for (policy, to) in self.policies.iter().zip(&self.budget_places) {
+            let earlier = before.policies.iter().position(|other| other == policy);
+            if let Some(place) = earlier {
+                after.take_over(to, limiters, &before.budget_places[place]);
+            }
+        }
+        after
     }
 
     /// How the policies are understood.

@@ -28,6 +28,11 @@ impl CloseRule {
         }
     }
 
+    /// Goes by the bound on size that other policies come with.
+    pub(crate) fn follow(&mut self, policies: &PolicySet) {
+        self.size_max = policies.semantics().maximum_trace_size_bytes;
+    }
+
     /// The limit that a trace has reached, if any.
     pub(crate) fn limit_reached(&self, facts: &Facts, bytes: usize) -> Option<CloseReason> {
         if self.size_max > 0 && u64::from(facts.bytes) > self.size_max {

@@ -116,6 +116,16 @@ impl DecisionCache {
         Some(decided)
     }
 
+    /// Forgets what was known of dropped traces: it means nothing to other policies.
+    pub(crate) fn forget_facts(&mut self) {
+        self.take_back();
+        for decided in self.slab.iter_mut() {
+            if let Some(facts) = decided.facts.take() {
+                self.heap -= facts.heap_bytes();
+            }
+        }
+    }
+
     /// Forgets one verdict that expired by `now` and whose records lie below `committed`, so that
     /// no replay can bring them back; returns whose it was.
     pub(crate) fn pop_expired(&mut self, now: Millis, committed: i64) -> Option<TraceId> {

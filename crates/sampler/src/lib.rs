@@ -50,7 +50,7 @@ pub use limits::Limits;
 pub use recovery::{Beginning, Needed, Past, Recovery, Refusal};
 pub use rekey::{RekeyLimits, RekeyProgress, RekeyStats, Rekeyer, group_of};
 pub use restored::Restored;
-pub use shard::{RecordAt, Shard};
+pub use shard::{RecordAt, Rescan, Shard};
 pub use sources::Sources;
 pub use stats::{Gauges, Progress, Stats};
 pub use tailsift_policy::{CloseReason, Decision, Facts, Threshold, Verdict};

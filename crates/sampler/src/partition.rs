@@ -16,6 +16,7 @@ use crate::window::{OpenTrace, Place, Window};
 use crate::{Checkpoint, DeadLetter, EntryKind, Export, Judged, LiveFrom, RecordAt, Stats};
 
 mod cut;
+mod refold;
 mod restore;
 
 /// What an entry that waits to be written down counts for, about.
@@ -24,6 +25,8 @@ const ENTRY_BYTES: usize = 128;
 /// What is the same for all partitions of a shard, lent for the length of a call.
 pub(crate) struct Common<'a> {
     pub(crate) policies: &'a PolicySet,
+    /// Where the policies' names stand; `None` of those that have no room.
+    pub(crate) places: &'a [Option<u16>],
     pub(crate) stats: &'a mut Stats,
     /// Where judged traces are reported; `None` if nobody looks.
     pub(crate) judged: Option<&'a mut Vec<Judged>>,
@@ -301,7 +304,7 @@ impl Partition {
         common.stats.tally.drift_keys_forgotten += limiters.take_forgotten_keys();
         let decision = Decision {
             verdict: outcome.verdict,
-            policy: outcome.policy,
+            policy: outcome.policy.and_then(|policy| common.places[usize::from(policy)]),
             close_reason,
             threshold: outcome.threshold,
         };

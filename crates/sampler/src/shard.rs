@@ -27,6 +27,10 @@ pub struct RecordAt<'a> {
     pub bytes: usize,
 }
 
+/// Scans bytes that were held of a record before, for what the policies ask that take over, and
+/// shows the batch. False if only IDs, times and status of the spans could be read.
+pub type Rescan<'a> = &'a mut dyn FnMut(&[u8], &mut dyn FnMut(&Batch<'_>)) -> bool;
+
 impl RecordAt<'_> {
     /// Its timestamp as far as the wall clock allows: nobody waits for a producer that is ahead.
     pub(crate) fn stamp(&self) -> Option<Millis> {
@@ -38,6 +42,8 @@ impl RecordAt<'_> {
 #[derive(Debug)]
 pub struct Shard {
     policies: Arc<PolicySet>,
+    /// Where their names stand among those that decisions name.
+    places: Box<[Option<u16>]>,
     limits: Limits,
     partitions: BTreeMap<i32, Partition>,
     assignments: u64,
@@ -58,9 +64,11 @@ pub struct Shard {
 impl Shard {
     /// A shard without partitions.
     pub fn new(policies: Arc<PolicySet>, limits: Limits) -> Self {
-        let kept_by_policy = vec![0; policies.names().len()];
+        let count = policies.names().len();
+        let kept_by_policy = vec![0; count];
         Self {
             policies,
+            places: (0..count).map(|place| u16::try_from(place).ok()).collect(),
             limits,
             partitions: BTreeMap::new(),
             assignments: 0,
@@ -73,6 +81,38 @@ impl Shard {
             memory: 0,
             in_flight: None,
             pending: 0,
+        }
+    }
+
+    /// Other policies judge from now on: traces that wait as if these had been there when they
+    /// came, but that to a condition which asks for the time (`Now()`) they came at this moment.
+    /// Verdicts stay, and late spans follow them.
+    ///
+    /// A [`Decision`](crate::Decision) names a policy by its place in a list of names that outlasts
+    /// policies: at first those of the first set, in its order. `places` says where those of the
+    /// new set stand in it, in their order; `None` if there is no room for a name, and its policy's
+    /// keeps name nobody.
+    ///
+    /// # Panics
+    /// If `places` are not as many as the policies.
+    pub fn handle_policies(
+        &mut self,
+        policies: Arc<PolicySet>,
+        places: Vec<Option<u16>>,
+        rescan: Rescan<'_>,
+    ) {
+        assert_eq!(policies.names().len(), places.len(), "each policy has a place");
+        let before = std::mem::replace(&mut self.policies, policies);
+        self.places = places.into();
+        let names = self.places.iter().flatten().max().map_or(0, |last| usize::from(*last) + 1);
+        let kept = &mut self.stats.kept_by_policy;
+        kept.resize(kept.len().max(names), 0);
+        self.stats.policy_swaps += 1;
+        let ids: Vec<i32> = self.partitions.keys().copied().collect();
+        for id in ids {
+            self.change(id, |partition, common| {
+                partition.handle_policies(&before, &mut *rescan, common);
+            });
         }
     }
 
@@ -300,6 +340,7 @@ impl Shard {
         let before = (memory(partition), partition.output_bytes());
         let mut common = Common {
             policies: &self.policies,
+            places: &self.places,
             stats: &mut self.stats,
             judged: self.reports_judged.then_some(&mut self.judged),
             votes: &mut self.votes,

@@ -24,7 +24,9 @@ pub struct Stats {
     pub traces_opened: u64,
     /// Traces judged, by [`CloseReason`] in the order of [`CloseReason::ALL`].
     pub closed: [u64; CloseReason::ALL.len()],
-    /// Traces kept, by deciding policy in configured order.
+    /// Traces kept, by deciding policy: at its place among the names
+    /// ([`Shard::handle_policies`](crate::Shard::handle_policies)), which until policies are
+    /// replaced is its place in configured order.
     pub kept_by_policy: Vec<u64>,
     /// Traces kept.
     pub kept_traces: u64,
@@ -57,6 +59,13 @@ pub struct Stats {
     pub spans_given_up: u64,
     /// Oddities met in attributes.
     pub tally: Tally,
+    /// Times that other policies took over.
+    pub policy_swaps: u64,
+    /// Traces that waited then, and that the new policies have looked at again.
+    pub traces_refolded: u64,
+    /// Records' shares of such traces that could not be read as the new policies ask: of their
+    /// spans nothing but IDs, times and status is known to these.
+    pub refold_failures: u64,
 }
 
 /// What a shard holds at this moment.
@@ -134,6 +143,9 @@ impl Stats {
         self.headers_differed += other.headers_differed;
         self.traces_on_two_partitions += other.traces_on_two_partitions;
         self.spans_given_up += other.spans_given_up;
+        self.policy_swaps += other.policy_swaps;
+        self.traces_refolded += other.traces_refolded;
+        self.refold_failures += other.refold_failures;
     }
 }
 

@@ -104,6 +104,20 @@ impl Window {
         trace
     }
 
+    /// Puts other facts in the place of every waiting trace's, and forgets those of judged ones.
+    pub(crate) fn refold(&mut self, mut fold: impl FnMut(&OpenTrace) -> Facts) {
+        for trace in self.open.iter_mut() {
+            let heap = heap_bytes(trace);
+            let facts = fold(trace);
+            debug_assert_eq!(facts.spans, trace.facts.spans, "the same spans are folded again");
+            self.spans_open =
+                self.spans_open + u64::from(facts.spans) - u64::from(trace.facts.spans);
+            trace.facts = facts;
+            self.open_heap = self.open_heap + heap_bytes(trace) - heap;
+        }
+        self.decided.forget_facts();
+    }
+
     pub(crate) fn is_open(&self, key: Key) -> bool {
         self.open.get(key).is_some()
     }

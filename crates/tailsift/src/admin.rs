@@ -5,6 +5,7 @@
 mod api;
 mod connection;
 mod health;
+mod reload;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use tracing::{info, warn};
 
 use crate::live::LiveView;
 use crate::metrics::Exposition;
+use crate::reload::Desk;
 
 pub(crate) use health::Health;
 
@@ -43,13 +45,20 @@ pub(crate) struct Surface {
     health: Arc<Health>,
     live: Arc<LiveView>,
     exposition: Exposition,
+    desk: Arc<Desk>,
     decodes: Arc<Semaphore>,
 }
 
 impl Surface {
     /// A surface over these.
-    pub(crate) fn new(health: Arc<Health>, live: Arc<LiveView>, exposition: Exposition) -> Self {
-        Self { health, live, exposition, decodes: Arc::new(Semaphore::new(DECODES_MAX)) }
+    pub(crate) fn new(
+        health: Arc<Health>,
+        live: Arc<LiveView>,
+        exposition: Exposition,
+        desk: Arc<Desk>,
+    ) -> Self {
+        let decodes = Arc::new(Semaphore::new(DECODES_MAX));
+        Self { health, live, exposition, desk, decodes }
     }
 }
 

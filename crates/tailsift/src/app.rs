@@ -27,6 +27,7 @@ use crate::admin::{self, Health, Surface};
 use crate::live::LiveView;
 use crate::logging::worker_span;
 use crate::metrics;
+use crate::reload::{Desk, Reloader, on_hangup};
 use crate::secrets::{Secrets, Watch};
 use crate::shutdown::{Stop, on_signals};
 use crate::worker::wall_now;
@@ -131,11 +132,16 @@ pub(crate) fn run(config: &Config, file: ConfigFile, wishes: Wishes) -> anyhow::
     on_signals(runtime.handle(), Arc::clone(&stop))?;
     let health = Arc::new(Health::new(workers + rekeys).shadowing(wishes.shadow));
     let live = Arc::new(live_view(config));
-    let surface = Http::start(&runtime, config, &health, &live)?;
+    let (desk, requests) = Desk::new(config.reload.token.clone(), config.fingerprint());
+    let desk = Arc::new(desk);
+    on_hangup(runtime.handle(), Arc::clone(&desk))?;
+    let surface = Http::start(&runtime, config, &health, &live, &desk)?;
     let secrets = Arc::new(Secrets::new(config.clone()));
-    let watch = Watch::new(file, Arc::clone(&secrets));
+    let watch = Watch::new(file.clone(), Arc::clone(&secrets));
+    let reloader = Reloader::new(file, Arc::clone(&secrets), desk, requests);
     knock(config)?;
     watch.start(Arc::clone(&stop))?;
+    reloader.start(Arc::clone(&stop))?;
     let mut running = App::start_with(&secrets, stop, &health, &live, wishes)?;
     running.wait()?;
     let snapshot = running.snapshot();
@@ -355,11 +361,17 @@ impl Http {
         config: &Config,
         health: &Arc<Health>,
         live: &Arc<LiveView>,
+        desk: &Arc<Desk>,
     ) -> anyhow::Result<Self> {
         let Some(http) = &config.http else { return Ok(Self(None)) };
         let exposition = metrics::install()?;
         let listener = admin::bind(http.listen, http.explicit)?;
-        let surface = Arc::new(Surface::new(Arc::clone(health), Arc::clone(live), exposition));
+        let surface = Arc::new(Surface::new(
+            Arc::clone(health),
+            Arc::clone(live),
+            exposition,
+            Arc::clone(desk),
+        ));
         let (sender, receiver) = flag::channel(false);
         runtime.spawn(async move {
             if let Err(failure) = admin::serve(listener, surface, receiver).await {

@@ -4,6 +4,7 @@
 //! reads. Bounded by count and by bytes: the oldest trace makes room.
 
 mod json;
+mod names;
 #[cfg(test)]
 pub(crate) mod tests;
 mod waterfall;
@@ -20,6 +21,7 @@ use tailsift_sampler::Judged;
 use tailsift_trace::{Millis, TraceId};
 
 pub(crate) use json::{Document, Summaries, close_reason_from_name, verdict_from_name};
+pub(crate) use names::Names;
 
 /// An export takes at most this share of the view's bytes: a giant must not sweep the others out.
 const EXPORT_SHARE: usize = 8;
@@ -58,13 +60,9 @@ pub(crate) struct RecentTrace {
 }
 
 impl RecentTrace {
-    /// What the shard says of a judged trace; `policies` are the names in configured order,
+    /// What the shard says of a judged trace; `names` are those of the policies that judged it,
     /// `redactor` takes out what must not be seen.
-    pub(crate) fn new(
-        judged: Judged,
-        policies: &[Arc<str>],
-        redactor: Option<&Arc<Redactor>>,
-    ) -> Self {
+    pub(crate) fn new(judged: Judged, names: &Names, redactor: Option<&Arc<Redactor>>) -> Self {
         let Judged {
             trace_id,
             partition,
@@ -81,10 +79,11 @@ impl RecentTrace {
             trace_id,
             decided_at: time,
             verdict: decision.verdict,
-            policy: decision.policy.and_then(|place| policies.get(usize::from(place))).cloned(),
+            policy: decision.policy.and_then(|place| names.at(place)),
             close_reason: decision.close_reason,
             partial: decision.close_reason.is_partial(),
-            votes: policies
+            votes: names
+                .voters()
                 .iter()
                 .zip(votes)
                 .filter_map(|(policy, vote)| Some((Arc::clone(policy), vote?)))

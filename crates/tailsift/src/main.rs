@@ -14,6 +14,7 @@ mod metrics;
 mod operations;
 mod past;
 mod rekey;
+mod reload;
 mod secrets;
 mod shutdown;
 mod worker;

@@ -130,7 +130,8 @@ pub(crate) struct WorkerMetrics {
     worker: String,
     stats: Vec<(ReadStats, Total)>,
     closed: Vec<Total>,
-    kept: Vec<Total>,
+    /// By the place that decisions name; `None` of names that never judged here.
+    kept: Vec<Option<Total>>,
     dropped: Total,
     gauges: Vec<(ReadGauges, Gauge)>,
     sink: Vec<(ReadSink, Total)>,
@@ -172,7 +173,7 @@ impl WorkerMetrics {
         Self {
             stats,
             closed: CloseReason::ALL.into_iter().map(closed).collect(),
-            kept: policies.iter().map(|policy| verdict("keep", policy)).collect(),
+            kept: policies.iter().map(|policy| Some(verdict("keep", policy))).collect(),
             dropped: verdict("drop", "none"),
             gauges,
             sink,
@@ -203,7 +204,9 @@ impl WorkerMetrics {
             total.advance(value);
         }
         for (total, value) in self.kept.iter_mut().zip(&stats.kept_by_policy) {
-            total.advance(*value);
+            if let Some(total) = total {
+                total.advance(*value);
+            }
         }
         self.dropped.advance(stats.dropped_traces);
         for (read, gauge) in &self.gauges {
@@ -214,6 +217,18 @@ impl WorkerMetrics {
         }
         self.aborted.advance(sink.aborted);
         self.producers_replaced.advance(sink.rebuilt);
+    }
+
+    /// Counts keeps of other policies too, with the places that decisions name.
+    pub(crate) fn name_policies(&mut self, names: &[String], places: &[Option<u16>]) {
+        for (name, place) in names.iter().zip(places) {
+            let Some(place) = place.map(usize::from) else { continue };
+            while self.kept.len() <= place {
+                self.kept.push(None);
+            }
+            let total = || Total::new(counter_of(&table::VERDICTS, &[&self.worker, "keep", name]));
+            self.kept[place].get_or_insert_with(total);
+        }
     }
 
     /// Publishes what is not read yet, or never will be.
@@ -301,6 +316,19 @@ impl RekeyMetrics {
 /// Counts replaced secrets that were `taken`, or `refused` so that older ones stay in use.
 pub(crate) fn count_reload(outcome: &str) {
     counter_of(&table::SECRETS_RELOADED, &[outcome]).increment(1);
+}
+
+/// Counts looks at the configuration file by what came of them: `taken`, `unchanged`, `refused`.
+pub(crate) fn count_rules_reload(outcome: &str) {
+    counter_of(&table::RELOADS, &[outcome]).increment(1);
+}
+
+/// Says which rules are in force, in place of those that were.
+pub(crate) fn publish_config(before: Option<&str>, fingerprint: &str) {
+    if let Some(before) = before.filter(|before| *before != fingerprint) {
+        gauge_of(&table::CONFIG, &[before]).set(f64::NAN);
+    }
+    gauge_of(&table::CONFIG, &[fingerprint]).set(1.0);
 }
 
 /// Counts a worker that makes its clients anew.

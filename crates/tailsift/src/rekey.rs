@@ -78,6 +78,9 @@ impl Works for RekeyWorker {
 
 impl RekeyWorker {
     fn turn(&mut self) -> anyhow::Result<()> {
+        if let Some(new) = self.follower.take_rules() {
+            self.reader.set_withholding(new.rules.config.has_redaction());
+        }
         self.reader.set_wall_now(wall_now());
         self.read()?;
         let mut core = self.core.lock();

@@ -8,6 +8,7 @@ mod core;
 mod fit;
 mod intake;
 mod restoring;
+mod rules;
 mod shadow;
 
 use std::sync::Arc;
@@ -89,6 +90,7 @@ impl Worker {
     }
 
     fn turn(&mut self) -> anyhow::Result<()> {
+        self.take_up_rules();
         let mut patience = if self.core.lock().is_committing() { BUSY_POLL } else { IDLE_POLL };
         self.reader.set_wall_now(wall_now());
         for _ in 0..RECORDS_PER_TURN {

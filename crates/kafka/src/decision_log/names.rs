@@ -43,7 +43,7 @@ impl PolicyNames {
         self.names.get(usize::from(index)).map(String::as_str)
     }
 
-    /// How many are configured: the places below this.
+    /// How many were configured at first: the places below this.
     pub fn configured(&self) -> usize {
         self.configured
     }

@@ -14,6 +14,13 @@ impl SharedPolicyNames {
         Self(Arc::new(Mutex::new(names)))
     }
 
+    /// The places of names, of which those that are new are appended; `None` of those that the
+    /// table has no room for.
+    pub fn intern(&self, names: &[String]) -> Vec<Option<u16>> {
+        let mut table = self.lock();
+        names.iter().map(|name| table.intern(name)).collect()
+    }
+
     /// The name at a place.
     pub fn name(&self, index: u16) -> Option<String> {
         self.lock().name(index).map(str::to_owned)

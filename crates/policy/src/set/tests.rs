@@ -15,6 +15,7 @@ mod conditions;
 mod differences;
 mod inference;
 mod kinds;
+mod replaced;
 mod votes;
 
 const ID: TraceId = TraceId([7; 16]);

@@ -102,6 +102,11 @@ impl Partition {
         if let Some(then) = replay.stream_time {
             self.clock.catch_up(then);
         }
+        self.find_full();
+    }
+
+    /// Looks for traces that have reached a limit.
+    pub(super) fn find_full(&mut self) {
         for (key, trace) in self.window.open_traces() {
             let reason = self.rule.limit_reached(&trace.facts, trace.bytes);
             self.full.extend(reason.map(|reason| (key, reason)));

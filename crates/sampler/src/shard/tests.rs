@@ -12,6 +12,7 @@ use crate::{Export, LiveFrom, Part};
 mod budgets;
 mod kin;
 mod restore;
+mod swap;
 
 const FAR: Millis = Millis(i64::MAX / 4);
 

@@ -13,8 +13,8 @@ use serde::Serialize;
 use tailsift_policy::CloseReason;
 use tailsift_trace::TraceId;
 
-use super::Surface;
 use super::health::Report;
+use super::{Surface, reload};
 use crate::live::{Document, Filter, Summaries, close_reason_from_name, verdict_from_name};
 
 /// Traces listed unless `limit` is given.
@@ -30,6 +30,8 @@ GET /api/v1/traces       recently decided traces, newest first
                          ?verdict=keep|drop &policy=NAME &close_reason=REASON &limit=1..1000
                          &before=CURSOR (next_before of the page before)
 GET /api/v1/traces/{id}  one of them, with votes and waterfall
+GET /api/v1/reload       which policies and redaction are in force, and what became of the last file
+POST /api/v1/reload      looks at the configuration file now; needs reload.token
 GET /metrics             own metrics, Prometheus text format
 GET /healthz             200 as long as no worker has died
 GET /readyz              200 once every assigned partition is restored and running
@@ -43,6 +45,7 @@ pub(super) fn router(surface: Arc<Surface>) -> Router {
         .route("/readyz", get(readyz))
         .route("/api/v1/traces", get(list_traces))
         .route("/api/v1/traces/{id}", get(show_trace))
+        .route("/api/v1/reload", get(reload::show).post(reload::ask))
         .method_not_allowed_fallback(wrong_method)
         .fallback(unknown_path)
         .with_state(surface)
@@ -187,7 +190,7 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
     Problem {
         status: StatusCode::METHOD_NOT_ALLOWED,
         error: format!("{}: expected GET, got {}", uri.path(), echo(method.as_str())),
-        remedy: "use GET: this surface only shows".into(),
+        remedy: "use GET; there is one POST, /api/v1/reload".into(),
     }
 }
 
@@ -206,11 +209,11 @@ fn echo(value: &str) -> String {
 
 /// An error as people and programs get it.
 #[derive(Debug, Serialize)]
-struct Problem {
+pub(super) struct Problem {
     #[serde(skip)]
-    status: StatusCode,
-    error: String,
-    remedy: String,
+    pub(super) status: StatusCode,
+    pub(super) error: String,
+    pub(super) remedy: String,
 }
 
 impl Problem {

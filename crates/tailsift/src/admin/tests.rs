@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use axum::serve::Listener as _;
 use serde_json::{Value, json};
+use tailsift_config::Token;
 use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
@@ -14,6 +15,7 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::live::tests::{dropped, kept, recommendation};
 use crate::metrics::tests::exposition;
+use crate::reload::{Answer as Reloaded, Asker, Request, Requests};
 
 /// A server on a loopback port of its own, stopped at the end.
 struct Server {
@@ -21,6 +23,7 @@ struct Server {
     address: SocketAddr,
     health: Arc<Health>,
     live: Arc<LiveView>,
+    requests: Requests,
     stop: watch::Sender<bool>,
     serving: Option<JoinHandle<io::Result<()>>>,
 }
@@ -33,15 +36,22 @@ struct Answer {
 
 impl Server {
     fn start() -> Self {
+        Self::start_with(None)
+    }
+
+    /// A server on which who has this token may ask for a reload.
+    fn start_with(token: Option<Token>) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = bind("127.0.0.1:0".parse().unwrap(), true).unwrap();
         let address = listener.local_addr().unwrap();
         let health = Arc::new(Health::new(2));
         let live = Arc::new(LiveView::new(5000, 64 << 20));
-        let surface = Surface::new(Arc::clone(&health), Arc::clone(&live), exposition());
+        let (desk, requests) = Desk::new(token, "f00d".to_owned());
+        let desk = Arc::new(desk);
+        let surface = Surface::new(Arc::clone(&health), Arc::clone(&live), exposition(), desk);
         let (stop, stopped) = watch::channel(false);
         let serving = Some(runtime.spawn(serve(listener, Arc::new(surface), stopped)));
-        Self { runtime, address, health, live, stop, serving }
+        Self { runtime, address, health, live, requests, stop, serving }
     }
 
     fn get(&self, target: &str) -> Answer {
@@ -91,7 +101,7 @@ fn the_index_names_every_endpoint() {
     let server = Server::start();
     let answer = server.get("/");
     assert_eq!(answer.status, 200);
-    for path in ["/api/v1/traces", "/metrics", "/healthz", "/readyz"] {
+    for path in ["/api/v1/traces", "/api/v1/reload", "/metrics", "/healthz", "/readyz"] {
         assert!(answer.body.contains(path), "{path}");
         assert!([200, 503].contains(&server.get(path).status), "{path}");
     }
@@ -222,6 +232,52 @@ fn bad_requests_say_what_is_wrong_and_what_would_do() {
         assert!(!problem["remedy"].as_str().unwrap().is_empty());
         assert_eq!(answer.head.contains("\r\nallow: get"), status == 405, "{}", answer.head);
     }
+}
+
+#[test]
+fn a_reload_is_asked_for_with_the_token_alone() {
+    let ask = |server: &Server, token: &str| {
+        server.raw(format!(
+            "POST /api/v1/reload HTTP/1.1\r\nhost: t\r\nconnection: close\r\ncontent-length: 0\r\n{token}\r\n"
+        ))
+    };
+    let bearer = "authorization: Bearer s3cret\r\n";
+    let answer = ask(&Server::start(), bearer);
+    assert_eq!(answer.status, 403);
+    assert!(answer.json()["remedy"].as_str().unwrap().starts_with("set reload.token"));
+
+    let server = Server::start_with(Some(Token::new("s3cret".to_owned())));
+    for wrong in ["", "authorization: Bearer s3cre\r\n", "authorization: Basic s3cret\r\n"] {
+        let answer = ask(&server, wrong);
+        assert_eq!(answer.status, 401, "{wrong}");
+        assert!(answer.head.contains("www-authenticate: bearer"), "{}", answer.head);
+    }
+    assert!(server.requests.0.try_recv().is_err(), "nobody was let in");
+    for (found, status, outcome) in [
+        (Ok(true), 200, "taken"),
+        (Ok(false), 200, "unchanged"),
+        (Err("no".into()), 422, "refused"),
+    ] {
+        let said = Reloaded::now(Asker::Http, "beef".to_owned(), found);
+        let answer = std::thread::scope(|scope| {
+            let asking = scope.spawn(|| ask(&server, bearer));
+            let request = server.requests.0.recv_timeout(Duration::from_secs(30)).unwrap();
+            let Request::Http(sender) = request else { panic!("a signal came") };
+            sender.send(said).unwrap();
+            asking.join().unwrap()
+        });
+        assert_eq!(answer.status, status);
+        let answer = answer.json();
+        assert_eq!((&answer["outcome"], &answer["fingerprint"]), (&json!(outcome), &json!("beef")));
+    }
+}
+
+#[test]
+fn what_is_in_force_is_shown() {
+    assert_eq!(
+        Server::start().get("/api/v1/reload").json(),
+        json!({"fingerprint": "f00d", "taken": 0, "refused": 0, "last": null})
+    );
 }
 
 #[test]

@@ -10,14 +10,13 @@ use tailsift_kafka::{
     Source, SourceSettings, Topics, scope_of,
 };
 use tailsift_otlp::{Scanner, TagValues};
-use tailsift_policy::PolicySet;
 use tailsift_sampler::{Limits, Shard};
 
 use super::Wishes;
 use super::board::Board;
 use crate::admin::Health;
 use crate::handover::{Handover, SharedCore};
-use crate::live::LiveView;
+use crate::live::{LiveView, Names};
 use crate::metrics::WorkerMetrics;
 use crate::secrets::{Follower, Secrets};
 use crate::shutdown::Stop;
@@ -99,7 +98,6 @@ pub(crate) fn partitioner(config: &Config) -> tailsift_kafka::Partitioner {
 /// What workers are made of.
 pub(crate) struct Parts {
     secrets: Arc<Secrets>,
-    policies: Arc<PolicySet>,
     /// Names this process where the configuration does not: two processes on one host must not
     /// fence each other.
     random: u64,
@@ -120,12 +118,12 @@ impl Parts {
         live: Arc<LiveView>,
     ) -> Self {
         let random = RandomState::new().hash_one(std::process::id());
-        let policies = Arc::new(secrets.config().policy_set());
-        Self { secrets, policies, random, wishes, stop, board, health, live }
+        Self { secrets, random, wishes, stop, board, health, live }
     }
 
+    /// The names of the policies in force.
     pub(crate) fn policy_names(&self) -> Vec<String> {
-        self.policies.names().to_vec()
+        self.secrets.config().policies().iter().map(|policy| policy.name.clone()).collect()
     }
 
     /// A worker that has joined the group; nothing is read before it runs. `partitions` are those
@@ -136,15 +134,16 @@ impl Parts {
     pub(crate) fn worker(&self, number: usize, partitions: i32) -> anyhow::Result<Worker> {
         let (follower, config) = Follower::new(&self.secrets);
         let config = &*config;
-        let names = SharedPolicyNames::new(PolicyNames::new(self.policies.names()));
-        let restorer = Restorer::new(self.restore_settings(config), names.clone())
+        let policies = Arc::clone(follower.policies());
+        let shared_names = SharedPolicyNames::new(PolicyNames::new(policies.names()));
+        let restorer = Restorer::new(self.restore_settings(config), shared_names.clone())
             .with_context(|| format!("worker {number}"))?;
-        let sink = Sink::new(self.sink_settings(config, number, names));
+        let sink = Sink::new(self.sink_settings(config, number, shared_names.clone()));
         let input_partitions = u32::try_from(partitions).unwrap_or(1).max(1);
         let limits = Limits { input_partitions, ..config.limits(worker_count(config)) };
-        let mut shard = Shard::new(Arc::clone(&self.policies), limits);
+        let mut shard = Shard::new(Arc::clone(&policies), limits);
         shard.report_judged(config.http.is_some());
-        let names = self.policies.names();
+        let names = policies.names();
         let core = SharedCore::new(WorkerCore {
             number,
             shard,
@@ -159,7 +158,9 @@ impl Parts {
             shadow: self.wishes.shadow.then(Shadow::new),
             epoch: config.epoch,
             live: Arc::clone(&self.live),
-            policy_names: names.iter().map(|name| name.as_str().into()).collect(),
+            shared_names,
+            names: Names::new(names),
+            rules_wait: false,
             metrics: WorkerMetrics::new(number, names),
             health: Arc::clone(&self.health),
             clocks: Clocks::start(),
@@ -168,7 +169,7 @@ impl Parts {
         let source =
             Source::join(self.source_settings(config, number), Box::new(Handover(core.clone())))
                 .with_context(|| format!("worker {number}"))?;
-        let scanner = Scanner::new(self.policies.interest().clone());
+        let scanner = Scanner::new(policies.interest().clone());
         // The re-key stage writes protobuf, whatever it reads.
         Ok(Worker {
             source,

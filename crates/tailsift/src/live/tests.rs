@@ -69,7 +69,7 @@ pub(crate) fn recommendation() -> Vec<u8> {
 
 #[test]
 fn a_judged_trace_is_shown_with_names() {
-    let policies: Vec<Arc<str>> = vec!["errors".into(), "slow".into(), "rest".into()];
+    let names = Names::new(&["errors", "slow", "rest"]);
     let judged = Judged {
         trace_id: TraceId([9; 16]),
         partition: 4,
@@ -87,7 +87,7 @@ fn a_judged_trace_is_shown_with_names() {
         time: Millis(77),
         payload: Some(Arc::new(vec![1, 2])),
     };
-    let trace = RecentTrace::new(judged, &policies, None);
+    let trace = RecentTrace::new(judged, &names, None);
     assert_eq!(trace.policy.as_deref(), Some("slow"));
     let votes = trace.votes.iter().map(|(policy, vote)| (&**policy, *vote));
     // The last policy was not asked.

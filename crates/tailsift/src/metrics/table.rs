@@ -186,6 +186,21 @@ pub(crate) const SECRETS_RELOADED: Metric = Metric::counter(
     "Times that replaced certificates or passwords were found: taken, or refused (those from before \
      stay in use, and the new ones are tried again after kafka.reload_interval).",
 );
+/// Looks at the configuration file.
+pub(crate) const RELOADS: Metric = Metric::counter(
+    "tailsift_reloads_total",
+    &["outcome"],
+    "Times that a changed configuration file was taken, or was refused (the rules from before stay \
+     in force, and tailsift_config_info and /api/v1/reload say which); unchanged counts answers to \
+     SIGHUP and POST alone.",
+);
+/// The rules in force.
+pub(crate) const CONFIG: Metric = Metric::gauge(
+    "tailsift_config_info",
+    &["fingerprint"],
+    "1, labelled with the fingerprint of policies and redaction in force, as in the header \
+     tailsift.config.",
+);
 /// Workers whose clients were made anew.
 pub(crate) const RECONNECTS: Metric = Metric::counter(
     "tailsift_reconnects_total",
@@ -350,6 +365,22 @@ pub(crate) const TABLE: &[Metric] = &[
         "Keys that a drift policy forgot, with what is usual for them, because there were more \
          than 1024 on a partition.",
     ),
+    Metric::stats(
+        "tailsift_policy_swaps_total",
+        |stats| stats.policy_swaps,
+        "Times that a worker went over to other policies.",
+    ),
+    Metric::stats(
+        "tailsift_traces_refolded_total",
+        |stats| stats.traces_refolded,
+        "Undecided traces that other policies have looked at again when they took over.",
+    ),
+    Metric::stats(
+        "tailsift_refold_failures_total",
+        |stats| stats.refold_failures,
+        "Records' shares of such traces of which only IDs, times and status could be read: what \
+         the new policies ask for is malformed there.",
+    ),
     Metric::gauges(
         "tailsift_traces_open",
         |gauges| gauges.traces_open as f64,
@@ -436,6 +467,8 @@ pub(crate) const TABLE: &[Metric] = &[
     RECORDS_MISSING,
     SECRETS_RELOADED,
     RECONNECTS,
+    RELOADS,
+    CONFIG,
     BUILD,
     RESIDENT_MEMORY,
     UPTIME,

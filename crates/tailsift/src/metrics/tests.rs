@@ -116,6 +116,9 @@ fn distinct_stats() -> Stats {
         decisions_logged: 1020,
         decisions_restored: 1021,
         records_replayed: 1022,
+        policy_swaps: 1027,
+        traces_refolded: 1028,
+        refold_failures: 1029,
         tally: Tally {
             confidence_unreadable: 1019,
             ottl_failures: 1023,
@@ -190,6 +193,8 @@ fn publish_everything() {
     publish_rekey_lag("otlp_spans", 5, 1608);
     count_reload("taken");
     count_reconnect(3);
+    count_rules_reload("refused");
+    publish_config(None, "0123456789abcdef");
     publish_partition(
         5,
         PartitionLag {
@@ -226,7 +231,7 @@ fn every_number_is_shown() {
     let text = rendered(publish_everything);
     let values: BTreeSet<u64> =
         samples(&text).values().flatten().map(|(_, value)| *value as u64).collect();
-    let stats = (1001..=1026).filter(|value| ![1005, 1008].contains(value));
+    let stats = (1001..=1029).filter(|value| ![1005, 1008].contains(value));
     for value in stats
         .chain(1101..=1108)
         .chain(1201..=1202)
@@ -262,6 +267,37 @@ fn labels_say_which() {
     ] {
         assert!(text.lines().any(|shown| shown == line), "{line} is missing in\n{text}");
     }
+}
+
+#[test]
+fn policies_that_take_over_are_counted_by_name() {
+    let text = rendered(|| {
+        let mut worker = WorkerMetrics::new(0, &policies());
+        worker.name_policies(
+            &["new".to_owned(), "errors".to_owned(), "full".to_owned()],
+            &[Some(3), Some(0), None],
+        );
+        let stats = Stats { kept_by_policy: vec![7, 0, 5, 9], ..Stats::default() };
+        worker.publish(&stats, &Gauges::default(), &SinkStats::default());
+    });
+    let kept: Vec<_> = text.lines().filter(|line| line.contains("verdict=\"keep\"")).collect();
+    let all = kept.join("\n");
+    assert!(
+        kept.len() == 3 && all.contains("\"errors\"} 7") && all.contains("\"new\"} 9"),
+        "{all}"
+    );
+}
+
+#[test]
+fn the_configuration_that_is_in_force_is_the_only_one_shown() {
+    let text = rendered(|| {
+        publish_config(None, "one");
+        publish_config(Some("one"), "two");
+        publish_config(Some("two"), "two");
+    });
+    let shown: Vec<_> =
+        text.lines().filter(|line| line.starts_with("tailsift_config_info{")).collect();
+    assert_eq!(shown, ["tailsift_config_info{fingerprint=\"two\"} 1"]);
 }
 
 #[test]

@@ -137,7 +137,7 @@ impl Watch {
             reconnect = !by_login,
             "secrets were replaced, and are used from now on"
         );
-        self.secrets.replace(config, by_login);
+        self.secrets.replace(&config, by_login);
         self.taken = prints;
         Found::Taken
     }

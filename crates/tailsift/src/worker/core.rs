@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tailsift_kafka::{Assigned, ClientSettings, Membership, Sink, SinkEvent};
+use tailsift_kafka::{Assigned, ClientSettings, Membership, SharedPolicyNames, Sink, SinkEvent};
 use tailsift_sampler::{DeadLetter, RecordAt, Shard};
 use tailsift_trace::{Batch, Millis};
 use tracing::warn;
@@ -13,7 +13,7 @@ use super::{Fit, Intake, Shadow};
 use crate::admin::Health;
 use crate::app::board::{Board, Ends, Standing};
 use crate::handover::{HandsOver, RETRACT_BUDGET};
-use crate::live::{LiveView, RecentTrace};
+use crate::live::{LiveView, Names, RecentTrace};
 use crate::metrics::{
     PartitionLag, PoisonReason, WorkerMetrics, forget_partition, publish_partition,
 };
@@ -35,7 +35,12 @@ pub(crate) struct WorkerCore {
     pub(crate) shadow: Option<Shadow>,
     pub(crate) epoch: Duration,
     pub(crate) live: Arc<LiveView>,
-    pub(crate) policy_names: Vec<Arc<str>>,
+    /// What policies are called in records and in the log.
+    pub(crate) shared_names: SharedPolicyNames,
+    /// And on show.
+    pub(crate) names: Names,
+    /// Other rules wait for the epoch under way: no further one is cut.
+    pub(crate) rules_wait: bool,
     pub(crate) metrics: WorkerMetrics,
     pub(crate) health: Arc<Health>,
     pub(crate) clocks: Clocks,
@@ -115,7 +120,7 @@ impl WorkerCore {
         self.drive(membership)?;
         let now = Instant::now();
         let due = now.duration_since(self.clocks.cut) >= self.epoch || self.shard.wants_epoch();
-        if due && self.sink.is_idle() {
+        if due && !self.rules_wait && self.sink.is_idle() {
             self.cut(now);
         }
         let ends = board.ends();
@@ -169,7 +174,7 @@ impl WorkerCore {
     pub(crate) fn show_judged(&mut self) {
         while let Some(judged) = self.shard.poll_judged() {
             let redactor = self.fit.redactor.as_ref();
-            self.live.record(RecentTrace::new(judged, &self.policy_names, redactor));
+            self.live.record(RecentTrace::new(judged, &self.names, redactor));
         }
     }
 
@@ -200,7 +205,7 @@ impl WorkerCore {
         Ok(())
     }
 
-    fn cut(&mut self, now: Instant) -> bool {
+    pub(super) fn cut(&mut self, now: Instant) -> bool {
         self.clocks.cut = now;
         let Some(mut epoch) = self.shard.poll_epoch() else { return false };
         if let Some(shadow) = &mut self.shadow {

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use tailsift_kafka::{Partitioner, SourceRecord};
 use tailsift_otlp::{Scanner, TagValues, jaeger_to_protobuf, json_to_protobuf, zipkin_to_protobuf};
 use tailsift_sampler::{DeadLetter, LetterKind, RecordAt, group_of};
-use tailsift_trace::{Batch, Millis, TraceId};
+use tailsift_trace::{Batch, Interest, Millis, TraceId};
 use tracing::warn;
 
 use super::wall_now;
@@ -184,6 +184,31 @@ impl RecordReader {
     pub(crate) fn withholding(mut self, withholds: bool) -> Self {
         self.withholds = withholds;
         self
+    }
+
+    /// The same, from now on.
+    pub(crate) fn set_withholding(&mut self, withholds: bool) {
+        self.withholds = withholds;
+    }
+
+    /// Has other attributes read, from the next record on.
+    pub(crate) fn set_interest(&mut self, interest: &Interest) {
+        self.scanner.set_interest(interest.clone());
+    }
+
+    /// Shows what was scanned before, when other attributes were of interest. What nobody had asked
+    /// for then was passed over, and may prove unreadable now: false if only the IDs, times and
+    /// status of spans are shown.
+    pub(crate) fn rescan(&mut self, protobuf: &[u8], take: &mut dyn FnMut(&Batch<'_>)) -> bool {
+        if let Ok(batch) = self.scanner.scan(protobuf) {
+            take(&batch);
+            self.scanner.recycle(batch);
+            return true;
+        }
+        if let Ok(batch) = Scanner::default().scan(protobuf) {
+            take(&batch);
+        }
+        false
     }
 
     /// The time at which records are read from now on.

@@ -34,6 +34,16 @@ impl Restoring {
         self.restorer.connect_anew(client)
     }
 
+    /// True if nothing is being read from the log.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.restorer.is_idle()
+    }
+
+    /// Goes by other policies, of this fingerprint, while it is [idle](Self::is_idle).
+    pub(crate) fn set_config(&mut self, config: u64) {
+        self.restorer.set_config(config);
+    }
+
     pub(crate) fn begin(&mut self, assigned: Vec<Assigned>) {
         for one in assigned {
             let (partition, offset) = (one.partition, one.offset());

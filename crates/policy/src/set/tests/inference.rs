@@ -345,7 +345,7 @@ fn no_more_traces_are_kept_than_the_budget_has() {
     assert_eq!(set.certain_keep(ID, &asked), None);
 }
 
-fn drift(by: &[DerivedName]) -> Drift {
+pub(super) fn drift(by: &[DerivedName]) -> Drift {
     Drift {
         by: by.to_vec(),
         floor_per_minute: 1,
