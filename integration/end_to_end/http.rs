@@ -25,10 +25,24 @@ impl Surface {
 
     /// Status and body.
     pub(crate) fn get(&self, path: &str) -> anyhow::Result<(u16, String)> {
+        self.request("GET", path, "")
+    }
+
+    /// Status and answer to a POST with a bearer token.
+    pub(crate) fn post(&self, path: &str, token: &str) -> anyhow::Result<(u16, Value)> {
+        let headers = format!("Authorization: Bearer {token}\r\nContent-Length: 0\r\n");
+        let (status, body) = self.request("POST", path, &headers)?;
+        Ok((status, serde_json::from_str(&body).with_context(|| format!("{path}: {body}"))?))
+    }
+
+    fn request(&self, method: &str, path: &str, more: &str) -> anyhow::Result<(u16, String)> {
         let mut stream = TcpStream::connect(&self.address).context("connecting")?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         let address = &self.address;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{more}\r\n"
+        )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).with_context(|| format!("reading {path}"))?;
         let (head, body) = answer.split_once("\r\n\r\n").context("no end of headers")?;

@@ -17,6 +17,7 @@ mod records;
 mod redaction;
 mod refusals;
 mod rekey;
+mod reload;
 mod rig;
 mod shadow;
 mod surface;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         records::TESTS,
         redaction::TESTS,
         rekey::TESTS,
+        reload::TESTS,
         shadow::TESTS,
         surface::TESTS,
     ];

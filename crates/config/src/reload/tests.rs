@@ -21,7 +21,7 @@ fn differences(addition: &str) -> String {
 #[test]
 fn what_is_fixed_is_named_key_by_key() {
     for (addition, names) in [
-        ("group: g", "group decisions.topic"),
+        ("group: g", "group dead_letters decisions.topic"),
         ("epoch: 1s\nworkers: 3", "workers epoch"),
         ("dead_letters: off", "dead_letters"),
         (

@@ -63,8 +63,16 @@ impl Server {
     }
 
     fn raw(&self, request: impl AsRef<[u8]>) -> Answer {
+        Self::answer(self.send(request))
+    }
+
+    fn send(&self, request: impl AsRef<[u8]>) -> TcpStream {
         let mut stream = self.connect();
         stream.write_all(request.as_ref()).unwrap();
+        stream
+    }
+
+    fn answer(mut stream: TcpStream) -> Answer {
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).unwrap();
         let text = String::from_utf8(bytes).unwrap();
@@ -236,19 +244,19 @@ fn bad_requests_say_what_is_wrong_and_what_would_do() {
 
 #[test]
 fn a_reload_is_asked_for_with_the_token_alone() {
-    let ask = |server: &Server, token: &str| {
-        server.raw(format!(
+    let post = |token: &str| {
+        format!(
             "POST /api/v1/reload HTTP/1.1\r\nhost: t\r\nconnection: close\r\ncontent-length: 0\r\n{token}\r\n"
-        ))
+        )
     };
     let bearer = "authorization: Bearer s3cret\r\n";
-    let answer = ask(&Server::start(), bearer);
+    let answer = Server::start().raw(post(bearer));
     assert_eq!(answer.status, 403);
     assert!(answer.json()["remedy"].as_str().unwrap().starts_with("set reload.token"));
 
     let server = Server::start_with(Some(Token::new("s3cret".to_owned())));
     for wrong in ["", "authorization: Bearer s3cre\r\n", "authorization: Basic s3cret\r\n"] {
-        let answer = ask(&server, wrong);
+        let answer = server.raw(post(wrong));
         assert_eq!(answer.status, 401, "{wrong}");
         assert!(answer.head.contains("www-authenticate: bearer"), "{}", answer.head);
     }
@@ -259,13 +267,11 @@ fn a_reload_is_asked_for_with_the_token_alone() {
         (Err("no".into()), 422, "refused"),
     ] {
         let said = Reloaded::now(Asker::Http, "beef".to_owned(), found);
-        let answer = std::thread::scope(|scope| {
-            let asking = scope.spawn(|| ask(&server, bearer));
-            let request = server.requests.0.recv_timeout(Duration::from_secs(30)).unwrap();
-            let Request::Http(sender) = request else { panic!("a signal came") };
-            sender.send(said).unwrap();
-            asking.join().unwrap()
-        });
+        let asking = server.send(post(bearer));
+        let request = server.requests.0.recv_timeout(Duration::from_secs(30)).unwrap();
+        let Request::Http(sender) = request else { panic!("a signal came") };
+        sender.send(said).unwrap();
+        let answer = Server::answer(asking);
         assert_eq!(answer.status, status);
         let answer = answer.json();
         assert_eq!((&answer["outcome"], &answer["fingerprint"]), (&json!(outcome), &json!("beef")));

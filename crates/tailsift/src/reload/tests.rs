@@ -86,12 +86,12 @@ fn a_changed_file_is_taken_once() {
 #[test]
 fn a_bad_file_is_refused_whole_and_told_once() {
     for (from, to, reason) in [
-        ("always_sample", "always_simple", "policies[0].type: unknown"),
+        ("always_sample", "always_simple", "policies[0].type: always_simple is no kind"),
         ("k:9092'", "other:9092'", "kafka.bootstrap_servers differ from what"),
         (
             "\npol",
             "\ngroup: g\nwindow: {decision_wait: 5s}\npol",
-            "group, decisions.topic, window.decision_wait differ",
+            "group, dead_letters, decisions.topic, window.decision_wait differ",
         ),
         ("${file:salt}", "${file:pepper}", "${file:pepper} cannot be read"),
         ("policies:", "policies: [", "line 3"),

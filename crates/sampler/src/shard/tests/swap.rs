@@ -193,11 +193,12 @@ fn facts_that_grow_are_held_to_the_memory_bound() {
     let places: Vec<u16> = (0..many.len() as u16).collect();
     feed(&mut shard, &[(2, 100, &[failed('b')])]);
     shard.limits.memory_bytes = shard.memory + 64;
+    assert_eq!(shard.gauges().traces_open, 2);
     swap_to(&mut shard, set(many), &places);
     // The failure of b takes all its bits now; a, which is older, made room for it.
     let part = commit(&mut shard).unwrap();
     let closed: Vec<_> = part.entries.iter().map(|entry| entry.decision.close_reason).collect();
-    assert_eq!(closed, [CloseReason::MemoryLimit]);
+    assert_eq!(closed.first(), Some(&CloseReason::MemoryLimit));
 }
 
 proptest! {
