@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, ensure};
 use tailsift_fixture::{
-    AuditTarget, IntegrationTest, LoadShape, LoadSpec, NamedPolicy, ReferencePolicy,
+    AuditTarget, IntegrationTest, LoadShape, LoadSpec,
     ReferenceTrace, Tailsift, audit, compare, eventually,
 };
 use tailsift_kafka::StoredRecord;

@@ -94,7 +94,7 @@ fn a_bad_file_is_refused_whole_and_told_once() {
             "group, dead_letters, decisions.topic, window.decision_wait differ",
         ),
         ("${file:salt}", "${file:pepper}", "${file:pepper} cannot be read"),
-        ("policies:", "policies: [", "line 3"),
+        ("policies:", "policies: [", "is not YAML"),
     ] {
         let mut bench = Bench::new();
         let fingerprint = bench.desk.standing().fingerprint;
