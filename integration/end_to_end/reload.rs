@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, ensure};
 use tailsift_fixture::{
-    AuditTarget, IntegrationTest, LoadShape, LoadSpec,
-    ReferenceTrace, Tailsift, audit, compare, eventually,
+    AuditTarget, IntegrationTest, LoadShape, LoadSpec, ReferenceTrace, Tailsift, audit, compare,
+    eventually,
 };
 use tailsift_kafka::StoredRecord;
 use tailsift_trace::TraceId;

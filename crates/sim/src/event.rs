@@ -122,6 +122,11 @@ pub enum What {
         /// All policies, or all but the last.
         all_policies: bool,
     },
+    /// Other policies took over in a process: all, or all but the last.
+    Swapped {
+        /// All policies.
+        all_policies: bool,
+    },
     /// The group's offsets are lost.
     OffsetsLost,
     /// The decisions topic has so many partitions now.

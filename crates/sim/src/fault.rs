@@ -49,6 +49,8 @@ pub enum Mutation {
     NeverCommit,
     /// What a policy wants is lost sight of: `unsure` is left out.
     ForgetPolicy,
+    /// Policies that are replaced at run time go on judging.
+    ForgetSwap,
     /// Dead letters are lost.
     DropDeadLetters,
     /// The watermark is computed when offsets are sent, not at the cut.
@@ -124,7 +126,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 57] = [
+    pub const ALL: [Self; 58] = [
         Self::CommitNextOffset,
         Self::ForgetOffsets,
         Self::ForgetClock,
@@ -147,6 +149,7 @@ impl Mutation {
         Self::ReadAfterRevoke,
         Self::NeverCommit,
         Self::ForgetPolicy,
+        Self::ForgetSwap,
         Self::DropDeadLetters,
         Self::CommitLateWatermark,
         Self::ForgetStreamTimes,
@@ -206,7 +209,7 @@ impl Mutation {
             Self::SkipRecord => &["covered", "exactly once"],
             Self::FalseIdleProof | Self::DropDeadLetters => &["exactly once"],
             Self::RepeatRecord => &["commit order", "counters", "verdict"],
-            Self::KeepAll | Self::ForgetPolicy => &["verdict"],
+            Self::KeepAll | Self::ForgetPolicy | Self::ForgetSwap => &["verdict"],
             Self::HalfTheWait | Self::TwiceTheWait | Self::WallAhead => &["clock"],
             Self::FreeClockInReplay => &["clock"],
             Self::JudgeInReplay => &["restored"],

@@ -43,6 +43,7 @@
 //! | I21 | a trace whose verdict had expired is a new one, and counted | one verdict, counters | `RestoreNewestOnly`, `RepeatRecord`, `ReadAfterRevoke` |
 //! | I23, I30 | a record that nobody can read has one letter, and holds up nothing | letters, exactly once | `LettersInReplay`, `DropDeadLetters` |
 //! | I24 | another configuration changes no verdict that was written down | one verdict | `FlipRestored` |
+//! | I32 | policies that take over at run time judge what waits, and change no verdict | verdict, one verdict | `ForgetSwap` |
 //! | I31 | a restore ends, and refuses only where the log was cut | refusals, liveness | `AlwaysNeedsLog`, `SkipLogStart`, `LogPartitionByNumber`, `OneWriter`, `TrimUnseen` |
 //!
 //! Where nothing is a transaction, some of this is not looked at, because it does not hold:

@@ -190,6 +190,10 @@ impl<'a> Timeline<'a> {
                 let text = format!("starts with a wait of {}, all policies{all}", seconds(*wait));
                 (None, BLUE, text)
             }
+            What::Swapped { all_policies } => {
+                let all = if *all_policies { "" } else { " but the last" };
+                (None, BLUE, format!("goes over to all policies{all}"))
+            }
             What::OffsetsLost => (None, RED, "all crash; the group's OFFSETS are LOST".to_owned()),
             What::Grown(count) => {
                 (None, YELLOW, format!("the decisions topic has {count} partitions now"))

@@ -6,6 +6,7 @@ mod outputs;
 mod plain;
 mod rebalance;
 mod restore;
+mod swap;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,6 +46,8 @@ pub(crate) struct Worker {
     idle_query: Option<IdleQuery>,
     /// Some partition was given up.
     gave_up: bool,
+    /// When policies are replaced; `None` = never. Drawn apart, so that nothing else shifts.
+    swaps: Option<Random>,
 }
 
 /// A partition as its owner sees it.
@@ -83,6 +86,8 @@ pub(crate) struct WorkerSettings {
     pub(crate) message_bytes_max: usize,
     pub(crate) static_members: bool,
     pub(crate) config: u64,
+    /// What is drawn from whether policies are replaced at run time; `None` = they are not.
+    pub(crate) swaps: Option<u64>,
     pub(crate) mutation: Option<Mutation>,
 }
 
@@ -101,6 +106,7 @@ impl Worker {
         let scanner = Scanner::new(settings.policies.interest().clone());
         let mut shard = Shard::new(Arc::clone(&settings.policies), settings.limits.clone());
         shard.report_judged(true);
+        let swaps = settings.swaps.map(|seed| Random::new(seed ^ id as u64));
         Self {
             id,
             slot,
@@ -116,6 +122,7 @@ impl Worker {
             last_cut: wall,
             idle_query: None,
             gave_up: false,
+            swaps,
         }
     }
 
@@ -172,6 +179,7 @@ impl Worker {
         if random.chance(200) && self.restore(random, broker, witness)? {
             return Ok(());
         }
+        self.swap(broker, witness)?;
         let due = broker.wall >= self.last_cut + self.settings.epoch || self.shard.wants_epoch();
         if self.shipment.is_some() {
             if random.chance(pace.commit) {

@@ -361,13 +361,15 @@ fn settings(plan: &Plan, mutation: Option<Mutation>) -> Vec<WorkerSettings> {
             message_bytes_max: plan.message_bytes_max,
             static_members: plan.static_members,
             config: place as u64,
+            swaps: plan.reconfigures.then_some(plan.seed ^ 0x7377_6170),
             mutation,
         }
     };
     plan.configurations().into_iter().enumerate().map(of).collect()
 }
 
-fn policies(all: bool, mutation: Option<Mutation>) -> PolicySet {
+/// All policies, or all but the last.
+pub(crate) fn policies(all: bool, mutation: Option<Mutation>) -> PolicySet {
     let set = match mutation {
         Some(Mutation::KeepAll) => vec![Policy::new("all", Kind::AlwaysSample)],
         Some(Mutation::ForgetPolicy) => Plan::policies().drain(..2).collect(),

@@ -218,6 +218,7 @@ const WANTED: &[&str] = &[
     "kicked",
     "replaced",
     "another configuration",
+    "other policies take over",
     "offsets lost",
     "decisions topic grown",
     "decision log trimmed",
@@ -302,6 +303,7 @@ impl Reached {
             What::Kicked => owned("kicked"),
             What::Replaced => owned("replaced"),
             What::Started { .. } => owned("another configuration"),
+            What::Swapped { .. } => owned("other policies take over"),
             What::OffsetsLost => owned("offsets lost"),
             What::Grown(_) => owned("decisions topic grown"),
             What::Trimmed { .. } => owned("decision log trimmed"),
@@ -397,6 +399,7 @@ fn step(what: &What) -> Option<&'static str> {
         | What::Kicked
         | What::Stirred
         | What::Started { .. }
+        | What::Swapped { .. }
         | What::OffsetsLost
         | What::Grown(_)
         | What::Trimmed { .. } => None,

@@ -174,6 +174,7 @@ impl Book {
             | What::Kicked
             | What::Stirred
             | What::Started { .. }
+            | What::Swapped { .. }
             | What::OffsetsLost
             | What::Grown(_)
             | What::Trimmed { .. } => {}

@@ -16,8 +16,9 @@ use crate::reload::{Answer, Outcome};
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Whoever can reach the port sees what is wrong with a file, but no line of it.
 pub(super) async fn show(State(surface): State<Arc<Surface>>) -> impl IntoResponse {
-    Json(surface.desk.standing())
+    Json(surface.desk.standing().without_quotes())
 }
 
 /// 200 if the file's rules are in force, 422 if it was refused.

@@ -86,6 +86,17 @@ pub(crate) struct Standing {
     pub(crate) last: Option<Answer>,
 }
 
+impl Standing {
+    /// The same without the lines of the file that errors quote: indented, below what is said.
+    pub(crate) fn without_quotes(mut self) -> Self {
+        if let Some(reason) = self.last.as_mut().and_then(|last| last.reason.as_mut()) {
+            let said = reason.lines().filter(|line| !line.starts_with(' '));
+            *reason = said.collect::<Vec<_>>().join("\n");
+        }
+        self
+    }
+}
+
 /// A wish to have the file looked at.
 pub(crate) enum Request {
     Signal,

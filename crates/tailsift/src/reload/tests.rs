@@ -111,6 +111,16 @@ fn a_bad_file_is_refused_whole_and_told_once() {
 }
 
 #[test]
+fn lines_of_the_file_are_shown_to_no_stranger() {
+    let mut bench = Bench::new();
+    bench.write("tailsift.yaml", &TEXT.replace("'${file:salt}'", "hunter2, keyz: 1"));
+    let (_, told) = bench.ask();
+    assert!(told.contains("hunter2") && told.contains("keyz: unknown key"), "{told}");
+    let shown = bench.desk.standing().without_quotes().last.and_then(|last| last.reason).unwrap();
+    assert!(!shown.contains("hunter2") && shown.contains("keyz: unknown key"), "{shown}");
+}
+
+#[test]
 fn a_file_that_is_gone_is_refused() {
     let mut bench = Bench::new();
     fs::remove_file(bench.directory.path().join("tailsift.yaml")).unwrap();

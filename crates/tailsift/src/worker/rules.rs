@@ -12,9 +12,12 @@ use crate::secrets::{NewRules, Rules};
 impl Worker {
     /// Takes up other rules, if there are any and no epoch is under way.
     pub(super) fn take_up_rules(&mut self) {
+        if !self.follower.has_new_rules() {
+            return;
+        }
         let mut core = self.core.lock();
         // What is being restored was read for the policies that judge now.
-        core.rules_wait = self.follower.has_new_rules() && core.restoring.is_idle();
+        core.rules_wait = core.restoring.is_idle();
         if !core.rules_wait || core.is_committing() {
             return;
         }
