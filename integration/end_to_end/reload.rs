@@ -29,7 +29,7 @@ const WORKERS: u64 = 2;
 const TRACES: u32 = 6000;
 const LISTEN: &[&str] = &["--set", "http={listen: \"127.0.0.1:0\"}"];
 const WATCHED: &[&str] = &["--set", "reload.interval=50ms", "--set", "workers=2"];
-const UNWATCHED: &[&str] = &["--set", "reload={interval: 0s, token: hush}"];
+const UNWATCHED: &[&str] = &["--set", "reload={interval: 0s, token: \"${file:token}\"}"];
 
 const ERRORS: &str = "{name: errors, type: status_code, status_code: {status_codes: [ERROR]}}";
 const SLOW: &str = "{name: slow, type: latency, latency: {threshold_ms: 500}}";
@@ -196,15 +196,22 @@ fn trace_id(record: &StoredRecord) -> Option<TraceId> {
 
 fn a_signal_and_a_post() -> anyhow::Result<()> {
     let rig = Rig::new(Plan { policies: Policies::Everything, ..Plan::default() })?;
-    let mut child = rig.run(&[UNWATCHED, LISTEN])?;
-    let surface = Surface::of(&mut child)?;
-    eventually("/readyz", PATIENCE, || Ok((surface.get("/readyz")?.0 == 200).then_some(())))?;
+    let (child, surface) = run_unwatched(&rig)?;
     let asked = ask(&rig, &surface, &child).with_context(|| log_tail(&child.stderr()));
     child.sigterm()?;
     let logged = finished(child)?;
     asked?;
     ensure!(!logged.0.contains("hush"), "the token is shown");
     Ok(())
+}
+
+/// A process that looks at its file when it is asked to, and by whom: `hush` is the token.
+fn run_unwatched(rig: &Rig) -> anyhow::Result<(Tailsift, Surface)> {
+    std::fs::write(rig.config_path().with_file_name("token"), "hush\n")?;
+    let mut child = rig.run(&[UNWATCHED, LISTEN])?;
+    let surface = Surface::of(&mut child)?;
+    eventually("/readyz", PATIENCE, || Ok((surface.get("/readyz")?.0 == 200).then_some(())))?;
+    Ok((child, surface))
 }
 
 fn ask(rig: &Rig, surface: &Surface, child: &Tailsift) -> anyhow::Result<()> {
@@ -238,9 +245,7 @@ fn ask(rig: &Rig, surface: &Surface, child: &Tailsift) -> anyhow::Result<()> {
 /// A trace is decided under no redaction, one after it was asked for.
 fn redaction_is_replaced() -> anyhow::Result<()> {
     let rig = Rig::new(Plan { policies: Policies::Everything, ..Plan::default() })?;
-    let mut child = rig.run(&[UNWATCHED, LISTEN])?;
-    let surface = Surface::of(&mut child)?;
-    eventually("/readyz", PATIENCE, || Ok((surface.get("/readyz")?.0 == 200).then_some(())))?;
+    let (mut child, surface) = run_unwatched(&rig)?;
     let of = |trace: u8| Record {
         timestamp_ms: now_ms(),
         ..record("t", Some(request(vec![failed(trace, 1)])))

@@ -3,6 +3,7 @@
 mod derive;
 mod input;
 mod redaction;
+mod reload;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +13,6 @@ use tailsift_policy::{Compatibility, Policy, PolicyError, PolicySet, Semantics};
 use crate::check::Check;
 use crate::key::Within;
 use crate::node::{Form, Node, Value};
-use crate::reload::{Reload, Token};
 use crate::settings::{
     Compression, Config, Decisions, Delivery, Http, Kafka, Output, Partitioner, Window,
     default_decisions_topic,
@@ -36,7 +36,7 @@ pub(crate) fn config(root: &Node, check: &mut Check) -> Option<Config> {
     check_topics(&view, group.as_deref(), check);
     let policies = policies(root, &view, check);
     let http = http(&view);
-    let reload = reload(&view);
+    let reload = reload::reload(&view, check);
     let redaction = redaction::rules(root, &view, check);
     let config = Config {
         kafka: kafka(&view.section("kafka")?)?,
@@ -258,14 +258,6 @@ fn check_topics(root: &View<'_>, group: Option<&str>, check: &mut Check) {
         known.push((path, topic));
     }
     input::check_list(root, &known, check);
-}
-
-fn reload(view: &View<'_>) -> Option<Reload> {
-    let view = view.section("reload")?;
-    Some(Reload {
-        interval: Some(view.duration("interval")?).filter(|interval| !interval.is_zero()),
-        token: Some(view.text("token")?).filter(|token| !token.is_empty()).map(Token::new),
-    })
 }
 
 fn http(view: &View<'_>) -> Option<Option<Http>> {

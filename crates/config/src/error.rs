@@ -128,8 +128,17 @@ fn secret_lines(node: &Node, lines: &mut Vec<(u32, u32)>) {
 }
 
 fn looks_secret(line: &str) -> bool {
-    const MARKS: [&str; 8] =
-        ["password", "passphrase", "passwd", "secret", "credential", "jaas", "sasl.", "ssl."];
+    const MARKS: [&str; 9] = [
+        "password",
+        "passphrase",
+        "passwd",
+        "secret",
+        "credential",
+        "jaas",
+        "sasl.",
+        "ssl.",
+        "token:",
+    ];
     let line = line.to_lowercase();
     MARKS.iter().any(|mark| line.contains(mark))
 }

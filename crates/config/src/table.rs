@@ -368,7 +368,7 @@ static RELOAD: Section = Section {
             "token",
             Type::AnyText,
             Default("\"\""),
-            "What POST /api/v1/reload must bear (Authorization: Bearer TOKEN); without one it is refused. Take it from ${env:NAME} or ${file:path}",
+            "What POST /api/v1/reload must bear (Authorization: Bearer TOKEN); without one it is refused. It must be a reference, ${env:NAME} or ${file:path}, and is read at the start",
         ),
     ],
     refused: &[],

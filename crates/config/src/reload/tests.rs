@@ -1,8 +1,17 @@
-use crate::{Config, load};
+use crate::{Config, Report, load};
+
+fn load_it(text: &str) -> Result<Config, String> {
+    let environment = |name: &str| match name {
+        "TOKEN" => Some("hunter2".to_owned()),
+        "NOTHING" => Some(String::new()),
+        _ => None,
+    };
+    let read_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
+    load(text, &[], &environment, &read_file).map_err(|errors| Report(&errors).to_string())
+}
 
 fn loaded(text: &str) -> Config {
-    let read_file = |_: &std::path::Path| Err(std::io::ErrorKind::NotFound.into());
-    load(text, &[], &|_| None, &read_file).unwrap()
+    load_it(text).unwrap()
 }
 
 const BASE: &str = "
@@ -33,7 +42,7 @@ fn what_is_fixed_is_named_key_by_key() {
         ("http: off", "http"),
         ("http: {recent_traces: 3}", "http.recent_traces"),
         ("reload: {interval: 1s}", "reload.interval"),
-        ("reload: {token: t}", "reload.token"),
+        ("reload: {token: '${env:TOKEN}'}", "reload.token"),
         ("instance: i\ndelivery: at_least_once", "instance delivery"),
         ("# another comment", ""),
         ("compatibility: collector\nsample_on_first_match: true", ""),
@@ -68,9 +77,19 @@ redaction: [{action: delete, keys: [k]}]
 
 #[test]
 fn a_token_is_known_and_never_shown() {
-    let token = loaded(&format!("{BASE}reload: {{token: hunter2}}")).reload.token.unwrap();
+    let with = |token: &str| format!("{BASE}reload: {{token: {token}}}");
+    let token = loaded(&with("'${env:TOKEN}'")).reload.token.unwrap();
     let is = ["hunter2", "hunter", "hunter22", "Hunter2", ""].map(|shown| token.is(shown));
     assert_eq!(is, [true, false, false, false, false]);
     assert!(!format!("{token:?}").contains("hunter"));
-    assert!(loaded(BASE).reload.token.is_none());
+    for none in [BASE, &with("''")] {
+        assert!(loaded(none).reload.token.is_none());
+    }
+    for (wrong, said) in
+        [("hunter3", "expected a reference"), ("'${env:NOTHING}'", "expected a secret")]
+    {
+        let error = load_it(&with(wrong)).unwrap_err();
+        assert!(error.contains(&format!("reload.token: {said}")), "{error}");
+        assert!(!error.contains("hunter"), "{error}");
+    }
 }
