@@ -32,6 +32,7 @@ mod assemble;
 mod attribute;
 mod convert;
 mod detail;
+mod edits;
 mod error;
 mod fields;
 mod jaeger;
@@ -40,6 +41,7 @@ mod redact;
 mod scan;
 mod size;
 mod split;
+mod threshold;
 mod wire;
 mod writer;
 mod zipkin;
@@ -54,4 +56,5 @@ pub use redact::{
     RedactionPlace, RedactionRule, RedactionValues, Redactor,
 };
 pub use scan::Scanner;
+pub use threshold::{ThresholdCounts, ThresholdEdit, edit_thresholds};
 pub use zipkin::{TagValues, zipkin_to_protobuf};

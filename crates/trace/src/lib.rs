@@ -24,6 +24,7 @@ mod headers;
 mod id;
 mod interest;
 mod time;
+mod trace_state;
 
 pub use attribute::{Attribute, Value};
 pub use batch::{Batch, Chunk, Piece, Resource, Span, SpanSize, StatusCode};
@@ -35,3 +36,4 @@ pub use headers::{common_headers, decode_headers, encode_headers};
 pub use id::{ParseIdError, SpanId, TraceId};
 pub use interest::{AttributeKey, Interest};
 pub use time::{Millis, UnixNano};
+pub use trace_state::{TRACE_STATE_MEMBERS_MAX, is_trace_state_key, trace_state_member};

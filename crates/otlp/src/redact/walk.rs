@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use super::edits::Edits;
 use super::rule::{Change, RedactionPlace};
 use super::rule_set::RuleSet;
 use super::value::Here;
 use super::{RedactionCounts, Redactor};
 use crate::ScanError;
+use crate::edits::Edits;
 use crate::fields::{
     event, link, request, resource, resource_spans, scope, scope_spans, span, status,
 };

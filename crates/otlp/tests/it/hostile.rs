@@ -6,8 +6,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use prost::Message;
 use tailsift_otlp::{
-    ScanError, TagValues, jaeger_to_protobuf, json_to_protobuf, read_spans, split_to_size,
-    zipkin_to_protobuf,
+    ScanError, TagValues, ThresholdEdit, edit_thresholds, jaeger_to_protobuf, json_to_protobuf,
+    read_spans, split_to_size, zipkin_to_protobuf,
 };
 use tailsift_trace::Batch;
 
@@ -145,6 +145,8 @@ fn assert_withstood(payload: &[u8]) {
     let mut scanner = scanner();
     let scanned = scanner.scan(payload);
     assert_sized(&scanned, payload);
+    let thresholds = edit_thresholds(payload, ThresholdEdit::Raise(1 << 55));
+    assert!(thresholds.is_ok() || scanned.is_err(), "what is scanned can be told its threshold");
     if let Ok(batch) = &scanned {
         assert_inside(batch, payload);
         for chunk in &batch.chunks {

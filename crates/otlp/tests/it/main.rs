@@ -15,3 +15,4 @@ mod scan;
 mod seen;
 mod size;
 mod split;
+mod threshold;

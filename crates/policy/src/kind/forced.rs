@@ -1,13 +1,12 @@
 //! `forced`: somebody asked for this very trace.
 
-use tailsift_trace::{AttributeKey, Value};
+use tailsift_trace::{AttributeKey, Value, is_trace_state_key, trace_state_member};
 
 use crate::Facts;
 use crate::compile::{Compiler, SpanContext};
 use crate::facts::Bit;
 use crate::kind::Case;
 use crate::kind::span_match::is_one_of;
-use crate::kind::trace_state::{is_key, member};
 use crate::limiters::TokenBucket;
 
 /// A span says that its trace is to be kept, in an attribute or in its tracestate, and not too many
@@ -51,7 +50,7 @@ impl Forced {
                 By::Attribute(compiler.read(&key))
             }
             (None, Some(key)) => {
-                if !is_key(key.as_bytes()) {
+                if !is_trace_state_key(key.as_bytes()) {
                     let message =
                         format!("must be a key of a W3C tracestate, such as force, got {key:?}");
                     compiler.refuse(format!("{path}.trace_state"), message);
@@ -90,7 +89,11 @@ impl Rule {
             }
             By::TraceState(key) => {
                 let header = context.span.trace_state;
-                let found = if header.is_empty() { None } else { member(header, key).flatten() };
+                let found = if header.is_empty() {
+                    None
+                } else {
+                    trace_state_member(header, key).flatten()
+                };
                 found.is_some_and(|value| {
                     self.value.as_ref().is_none_or(|wanted| **wanted == *value)
                 })

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use tailsift_trace::{AttributeKey, Batch, Event, Span, UnixNano};
+use tailsift_trace::{AttributeKey, Batch, Event, Span, UnixNano, trace_state_member};
 
 use super::call::Call;
 use super::compare::compare;
@@ -10,7 +10,6 @@ use super::path::{Path, Place};
 use super::syntax::MathOp;
 use super::token::CompareOp;
 use super::value::{Answer, Failure, Item, Items, Val};
-use crate::kind::trace_state::member;
 
 /// Whatever an expression may look at.
 #[derive(Clone, Copy)]
@@ -110,7 +109,7 @@ impl Expression {
             Self::Path(path) => path.value(scope),
             Self::Attribute(place, key) => Ok(place.attribute(*key, scope)?.unwrap_or(Val::Nil)),
             // A missing member is an empty text; a header that is not usable has none.
-            Self::TraceStateMember(key) => Ok(member(scope.span.trace_state, key)
+            Self::TraceStateMember(key) => Ok(trace_state_member(scope.span.trace_state, key)
                 .map_or(Val::Nil, |value| Val::text(value.unwrap_or_default()))),
             Self::Keyed(whole, keys) => {
                 let mut value = whole.present(scope)?;

@@ -34,7 +34,7 @@ fn members_are_found_in_headers_that_are_in_order() {
         (&too_long_value, None),
         (&too_full.join(","), None),
     ] {
-        let found = super::member(header.as_bytes(), b"k").flatten();
+        let found = trace_state_member(header.as_bytes(), b"k").flatten();
         assert_eq!(found, expect.map(str::as_bytes), "{header:?}");
     }
 }
@@ -63,6 +63,6 @@ fn keys_are_w3cs() {
         ("é".to_owned(), false),
         (String::new(), false),
     ] {
-        assert_eq!(is_key(key.as_bytes()), expect, "{key}");
+        assert_eq!(is_trace_state_key(key.as_bytes()), expect, "{key}");
     }
 }

@@ -7,7 +7,7 @@ use crate::wire::{encode_varint, push_varint};
 
 /// Edits of a payload. A message's length is noted before what is within it, and taken back if
 /// nothing there changed.
-pub(super) struct Edits<'p> {
+pub(crate) struct Edits<'p> {
     payload: &'p [u8],
     edits: Vec<Edit>,
     /// The new bytes of all edits.
@@ -23,30 +23,30 @@ struct Edit {
 
 /// Where the edits stood at some time.
 #[derive(Clone, Copy)]
-pub(super) struct Mark {
+pub(crate) struct Mark {
     edits: usize,
     new: usize,
     growth: isize,
 }
 
 impl<'p> Edits<'p> {
-    pub(super) fn new(payload: &'p [u8]) -> Self {
+    pub(crate) fn new(payload: &'p [u8]) -> Self {
         Self { payload, edits: Vec::new(), new: Vec::new(), growth: 0 }
     }
 
-    pub(super) fn mark(&self) -> Mark {
+    pub(crate) fn mark(&self) -> Mark {
         Mark { edits: self.edits.len(), new: self.new.len(), growth: self.growth }
     }
 
     /// Begins a message whose length is at this place.
-    pub(super) fn open(&mut self, length: Range<usize>) -> Mark {
+    pub(crate) fn open(&mut self, length: Range<usize>) -> Mark {
         let mark = self.mark();
         self.edits.push(Edit { old: length, new: 0..0 });
         mark
     }
 
     /// Ends the message that was begun at `mark`, of `len` bytes before anything changed.
-    pub(super) fn close(&mut self, mark: Mark, len: usize) {
+    pub(crate) fn close(&mut self, mark: Mark, len: usize) {
         if self.edits.len() == mark.edits + 1 {
             self.edits.truncate(mark.edits);
             return;
@@ -61,20 +61,20 @@ impl<'p> Edits<'p> {
     }
 
     /// Forgets what was noted since `mark`.
-    pub(super) fn roll_back(&mut self, mark: Mark) {
+    pub(crate) fn roll_back(&mut self, mark: Mark) {
         self.edits.truncate(mark.edits);
         self.new.truncate(mark.new);
         self.growth = mark.growth;
     }
 
     /// Takes bytes out.
-    pub(super) fn remove(&mut self, old: Range<usize>) {
+    pub(crate) fn remove(&mut self, old: Range<usize>) {
         self.growth -= old.len() as isize;
         self.edits.push(Edit { old, new: 0..0 });
     }
 
     /// Puts a length-delimited field in place of bytes. `key` takes one byte.
-    pub(super) fn put(&mut self, old: Range<usize>, key: u32, content: &[u8]) {
+    pub(crate) fn put(&mut self, old: Range<usize>, key: u32, content: &[u8]) {
         let start = self.new.len();
         self.new.push(key as u8);
         push_varint(&mut self.new, content.len() as u64);
@@ -85,7 +85,7 @@ impl<'p> Edits<'p> {
     }
 
     /// The payload with all edits.
-    pub(super) fn apply(&self) -> Cow<'p, [u8]> {
+    pub(crate) fn apply(&self) -> Cow<'p, [u8]> {
         if self.edits.is_empty() {
             return Cow::Borrowed(self.payload);
         }
