@@ -167,6 +167,7 @@ impl Hash {
             }
             Kind::Forced(kind) => self.forced(kind),
             Kind::Drift(kind) => self.drift(kind),
+            Kind::RatePerKey(kind) => self.rate_per_key(kind),
         }
     }
 

@@ -99,6 +99,7 @@ impl Within {
             "and" => matches!(self, Self::List | Self::Composite),
             "not" => matches!(self, Self::List | Self::And | Self::Drop),
             "drop" | "composite" | "drift" => self == Self::List,
+            "rate_per_key" => matches!(self, Self::List | Self::And),
             _ => true,
         }
     }
@@ -119,6 +120,7 @@ impl Within {
             }
             (Self::Not, "not") => "use the policy itself",
             (Self::Composite, "not") => "put it into an and",
+            (_, "rate_per_key") => "put it into an and, or into the list",
             _ => "it stands in the list alone",
         };
         format!("cannot stand within {place}: {remedy}")

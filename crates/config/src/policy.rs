@@ -16,10 +16,9 @@ use crate::read;
 use crate::suggest::nearest;
 use crate::table::{
     AND, BOOLEAN_ATTRIBUTE, BYTES_LIMITING, COMPOSITE, DRIFT, DROP, ERROR_MODES, FAILURE, FORCED,
-    FRAGMENTED, KINDS, KindEntry, LATENCY, LATER_KINDS, LOW_CONFIDENCE, NOT, NUMERIC_ATTRIBUTE,
-    OTTL_CONDITION, POLICY, PROBABILISTIC, RATE_ALLOCATION, RATE_LIMITING, SPAN_COUNT,
-    SPAN_LATENCY, STATUS_CODE, STATUS_CODES, STRING_ATTRIBUTE, SUB_POLICY, TRACE_CONDITION,
-    TRACE_STATE,
+    FRAGMENTED, KINDS, KindEntry, LATENCY, LOW_CONFIDENCE, NOT, NUMERIC_ATTRIBUTE, OTTL_CONDITION,
+    POLICY, PROBABILISTIC, RATE_ALLOCATION, RATE_LIMITING, RATE_PER_KEY, SPAN_COUNT, SPAN_LATENCY,
+    STATUS_CODE, STATUS_CODES, STRING_ATTRIBUTE, SUB_POLICY, TRACE_CONDITION, TRACE_STATE,
 };
 use crate::view::View;
 
@@ -78,10 +77,6 @@ fn kind_of(node: &Node, within: Within) -> Result<&'static KindEntry, String> {
     if KINDS.iter().any(|kind| kind.name == name) {
         return Err(format!("{given} {}", within.refusal(name)));
     }
-    if let Some(later) = LATER_KINDS.iter().find(|later| later.name == name) {
-        let hint = later.remedy;
-        return Err(format!("{given} is not supported by this version{hint}; there are: {list}"));
-    }
     let meant = nearest(name, names).map(|name| format!(" did you mean {name}?"));
     Err(format!("{given} is no kind of policy:{} there are: {list}", meant.unwrap_or_default()))
 }
@@ -139,6 +134,7 @@ fn build_kind(node: &Node, path: &str, within: Within) -> Option<Kind> {
             Kind::TraceCondition(inference::trace_condition(&body(&TRACE_CONDITION))?)
         }
         "drift" => Kind::Drift(inference::drift(&body(&DRIFT))?),
+        "rate_per_key" => Kind::RatePerKey(inference::rate_per_key(&body(&RATE_PER_KEY))?),
         "failure" => Kind::Failure(inference::failure(&body(&FAILURE))?),
         "fragmented" => Kind::Fragmented(inference::fragmented(&body(&FRAGMENTED))?),
         "forced" => Kind::Forced(inference::forced(&body(&FORCED))?),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::key::{Key, Presence, Section, Type};
 use crate::node::{Value, join};
 use crate::schema::in_words;
-use crate::table::{KINDS, LATER_KINDS, OWNED_PROPERTIES, POLICY, ROOT};
+use crate::table::{KINDS, OWNED_PROPERTIES, POLICY, ROOT};
 use crate::yaml;
 
 const HEAD: &str = "\
@@ -44,8 +44,6 @@ pub fn reference() -> String {
             rows(&mut text, section, "");
         }
     }
-    let later: Vec<_> = LATER_KINDS.iter().map(|later| format!("`{}`", later.name)).collect();
-    push(&mut text, format_args!("\nNot supported by this version: {}.\n", later.join(", ")));
     text
 }
 

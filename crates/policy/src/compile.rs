@@ -178,6 +178,7 @@ impl Within {
             Kind::And(_) => matches!(self, Self::Set | Self::Composite),
             Kind::Not(_) => matches!(self, Self::Set | Self::And | Self::Drop),
             Kind::Drop(_) | Kind::Composite(_) | Kind::Drift(_) => self == Self::Set,
+            Kind::RatePerKey(_) => matches!(self, Self::Set | Self::And),
             Kind::AlwaysSample
             | Kind::Latency(_)
             | Kind::StatusCode(_)

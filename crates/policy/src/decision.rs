@@ -83,8 +83,13 @@ impl CloseReason {
 
 /// A 56-bit rejection threshold: a trace is kept when its randomness is at least this
 /// (OpenTelemetry, "TraceState: Probability Sampling"; `ot=th`).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Threshold(pub u64);
+
+impl Threshold {
+    /// Randomness lies below this: it has 56 bits.
+    pub const RANGE: u64 = 1 << 56;
+}
 
 impl fmt::Display for Threshold {
     /// The `th` notation: hex without trailing zeros, `0` for "all".
@@ -97,6 +102,48 @@ impl fmt::Display for Threshold {
     }
 }
 
+/// What part chance had in a trace's being kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Chance {
+    /// None: some policy was certain to keep it. Also said of dropped traces, and of all under
+    /// `compatibility: collector`.
+    #[default]
+    None,
+    /// It was as likely as the threshold says.
+    Threshold(Threshold),
+    /// Some, but how likely it was nobody knows: it hung on what else there was.
+    Unknown,
+}
+
+impl Chance {
+    /// The threshold, if there is one.
+    pub const fn threshold(self) -> Option<Threshold> {
+        match self {
+            Self::Threshold(threshold) => Some(threshold),
+            Self::None | Self::Unknown => None,
+        }
+    }
+
+    /// Of two that both had to agree: the higher threshold is the one that was passed.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::None, other) => other,
+            (this, Self::None) => this,
+            (Self::Threshold(one), Self::Threshold(other)) => Self::Threshold(one.max(other)),
+        }
+    }
+
+    /// Of two of which one would have done: the likelier says it.
+    pub(crate) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::None, _) | (_, Self::None) => Self::None,
+            (Self::Unknown, _) | (_, Self::Unknown) => Self::Unknown,
+            (Self::Threshold(one), Self::Threshold(other)) => Self::Threshold(one.min(other)),
+        }
+    }
+}
+
 /// What the policies together say of a trace.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Outcome {
@@ -105,9 +152,8 @@ pub struct Outcome {
     /// The first policy in configured order whose vote won: one that asked to keep a kept trace, a
     /// `drop` that asked to drop a dropped one. `None` if none asked for anything.
     pub policy: Option<u16>,
-    /// The threshold, if the keep was a matter of chance and of nothing else: the lowest of the
-    /// policies that asked for it.
-    pub threshold: Option<Threshold>,
+    /// How much of the keep was chance, whoever is named as the decider.
+    pub chance: Chance,
     /// The sub-policy for which a `composite` said sampled, the last that did.
     pub composite: Option<SubPolicy>,
 }
@@ -131,8 +177,8 @@ pub struct Decision {
     pub policy: Option<u16>,
     /// Why the trace stopped waiting.
     pub close_reason: CloseReason,
-    /// The threshold, if the keep was a matter of chance alone.
-    pub threshold: Option<Threshold>,
+    /// How much of the keep was chance.
+    pub chance: Chance,
 }
 
 #[cfg(test)]

@@ -50,6 +50,11 @@ impl Compiler<'_> {
         self.source(name.name(), from)
     }
 
+    /// Asks for an attribute of a span, or else of its resource.
+    pub(crate) fn attribute(&mut self, key: &str) -> Source {
+        Source { aliases: vec![self.read(key)], pattern: None }
+    }
+
     /// Asks for a confidence to be read; with the items of its lists, if they are looked at.
     pub(crate) fn confidence(&mut self, with_items: bool) -> Source {
         let from = &self.semantics.derive.confidence;

@@ -91,6 +91,8 @@ pub struct Tally {
     pub kin_too_many: u64,
     /// Keys that a `drift` policy forgot because there were too many.
     pub drift_keys_forgotten: u64,
+    /// Traces whose key shared a part of a `rate_per_key` because there were too many.
+    pub rate_keys_crowded: u64,
 }
 
 /// A policy's place in [`Bits`].

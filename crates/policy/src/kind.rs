@@ -17,6 +17,7 @@ pub(crate) mod numeric_attribute;
 pub(crate) mod ottl_condition;
 pub(crate) mod probabilistic;
 pub(crate) mod rate_limiting;
+pub(crate) mod rate_per_key;
 pub(crate) mod span_count;
 pub(crate) mod span_latency;
 pub(crate) mod span_match;
@@ -45,6 +46,7 @@ use crate::kind::numeric_attribute::NumericAttribute;
 use crate::kind::ottl_condition::OttlCondition;
 use crate::kind::probabilistic::Probabilistic;
 use crate::kind::rate_limiting::RateLimiting;
+use crate::kind::rate_per_key::RatePerKey;
 use crate::kind::span_count::SpanCount;
 use crate::kind::span_latency::SpanLatency;
 use crate::kind::status_code::StatusCodes;
@@ -52,7 +54,7 @@ use crate::kind::string_attribute::StringAttribute;
 use crate::kind::trace_condition::TraceCondition;
 use crate::kind::trace_state::TraceState;
 use crate::limiters::Limiters;
-use crate::{Facts, Tally, Threshold, Vote};
+use crate::{Chance, Facts, Tally, Vote};
 
 /// A named rule, as configured.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,6 +116,8 @@ pub enum Kind {
     Forced(Forced),
     /// Some of every version, and all of one that grows unsure.
     Drift(Drift),
+    /// So many traces a second, of rare keys a larger part.
+    RatePerKey(RatePerKey),
 }
 
 /// A kind, compiled.
@@ -143,6 +147,7 @@ pub(crate) enum Rule {
     Failure(failure::Rule),
     Forced(forced::Rule),
     Drift(drift::Rule),
+    RatePerKey(rate_per_key::Rule),
 }
 
 /// A trace that is being judged.
@@ -191,7 +196,8 @@ impl Kind {
             | Self::Fragmented(_)
             | Self::Failure(_)
             | Self::Forced(_)
-            | Self::Drift(_) => 1,
+            | Self::Drift(_)
+            | Self::RatePerKey(_) => 1,
         }
     }
 
@@ -222,6 +228,7 @@ impl Kind {
             Self::Failure(_) => "failure",
             Self::Forced(_) => "forced",
             Self::Drift(_) => "drift",
+            Self::RatePerKey(_) => "rate_per_key",
         }
     }
 
@@ -255,6 +262,7 @@ impl Kind {
             Self::Failure(kind) => Rule::Failure(kind.compile(compiler)),
             Self::Forced(kind) => Rule::Forced(kind.compile(path, compiler)),
             Self::Drift(kind) => Rule::Drift(kind.compile(path, compiler)),
+            Self::RatePerKey(kind) => Rule::RatePerKey(kind.compile(path, compiler)),
         }
     }
 }
@@ -272,6 +280,7 @@ impl Rule {
             | Self::Failure(_) => {}
             Self::Forced(rule) => rule.fold(facts, context),
             Self::Drift(rule) => rule.fold(facts, context, tally),
+            Self::RatePerKey(rule) => rule.fold(facts, context),
             Self::Latency(rule) => rule.fold(facts),
             Self::StatusCode(rule) => rule.fold(facts, context),
             Self::StringAttribute(rule) => rule.fold(facts, context),
@@ -315,6 +324,7 @@ impl Rule {
             Self::Failure(rule) => rule.sampled(facts),
             Self::Forced(rule) => rule.sampled(case),
             Self::Drift(rule) => rule.sampled(case),
+            Self::RatePerKey(rule) => rule.sampled(case),
             Self::RateLimiting(rule) => rule.sampled(case),
             Self::BytesLimiting(rule) => rule.sampled(case),
             Self::And(rules) => return and::all(rules.iter().map(|rule| rule.vote(case))),
@@ -333,6 +343,7 @@ impl Rule {
             | Self::BytesLimiting(_)
             | Self::Forced(_)
             | Self::Drift(_)
+            | Self::RatePerKey(_)
             | Self::Composite(_) => false,
             Self::And(rules) | Self::Drop(rules) => rules.iter().all(Self::is_certain),
             Self::Not(rule) => rule.is_certain(),
@@ -361,6 +372,7 @@ impl Rule {
             | Self::BytesLimiting(_)
             | Self::Forced(_)
             | Self::Drift(_)
+            | Self::RatePerKey(_)
             | Self::Composite(_) => true,
             Self::And(rules) | Self::Drop(rules) => rules.iter().any(Self::has_budget),
             Self::Not(rule) => rule.has_budget(),
@@ -407,21 +419,31 @@ impl Rule {
             | Self::TraceCondition(_)
             | Self::Forced(_)
             | Self::Drift(_)
+            | Self::RatePerKey(_)
             | Self::OttlCondition(_) => false,
         }
     }
 
-    /// The threshold of a rule that is a matter of chance, natively. With a budget in it the
-    /// probability is unknown, and with chance turned round no threshold says it.
-    pub(crate) fn threshold(&self) -> Option<Threshold> {
+    /// What part chance had in its saying sampled of the trace that it was asked about last,
+    /// natively. With a budget in it the probability is unknown, and with chance turned round no
+    /// threshold says it.
+    pub(crate) fn chance(&self, limiters: &Limiters) -> Chance {
         match self {
-            Self::Probabilistic(rule) => rule.threshold(),
-            // All must agree, so the highest threshold is the one that was passed.
-            Self::And(rules) if rules.iter().all(Self::has_a_threshold) => {
-                rules.iter().filter_map(Self::threshold).max()
+            Self::Probabilistic(rule) => {
+                rule.threshold().map_or(Chance::Unknown, Chance::Threshold)
             }
-            Self::And(_)
-            | Self::AlwaysSample
+            Self::RatePerKey(rule) => Chance::Threshold(rule.threshold(limiters)),
+            Self::And(rules) => {
+                rules.iter().map(|rule| rule.chance(limiters)).fold(Chance::None, Chance::and)
+            }
+            Self::Not(rule) if rule.is_certain() => Chance::None,
+            Self::Not(_)
+            | Self::Forced(_)
+            | Self::Drift(_)
+            | Self::RateLimiting(_)
+            | Self::BytesLimiting(_)
+            | Self::Composite(_) => Chance::Unknown,
+            Self::AlwaysSample
             | Self::Latency(_)
             | Self::StatusCode(_)
             | Self::StringAttribute(_)
@@ -436,18 +458,7 @@ impl Rule {
             | Self::TraceCondition(_)
             | Self::Fragmented(_)
             | Self::Failure(_)
-            | Self::Forced(_)
-            | Self::Drift(_)
-            | Self::RateLimiting(_)
-            | Self::BytesLimiting(_)
-            | Self::Not(_)
-            | Self::Drop(_)
-            | Self::Composite(_) => None,
+            | Self::Drop(_) => Chance::None,
         }
-    }
-
-    /// True if it is certain, or as likely as a threshold says.
-    fn has_a_threshold(&self) -> bool {
-        self.is_certain() || self.threshold().is_some()
     }
 }

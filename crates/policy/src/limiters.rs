@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use tailsift_trace::Millis;
 
+use crate::Threshold;
 use crate::baselines::{Baselines, Watch};
+use crate::rates::{Goal, Rates};
 
 /// What the budgets of a [`PolicySet`](crate::PolicySet) have left on one partition of the input.
 ///
@@ -20,6 +22,7 @@ pub struct Limiters {
     buckets: Vec<Bucket>,
     composites: Vec<Spent>,
     baselines: Vec<Baselines>,
+    rates: Vec<Rates>,
 }
 
 /// A share of a token bucket. Its unit is the thousandth part of a token, divided by the number of
@@ -61,6 +64,7 @@ pub(crate) struct Budgets {
     /// How many sub-policies each composite has.
     composites: Vec<usize>,
     baselines: usize,
+    rates: usize,
 }
 
 /// Which budgets are a policy's own, those of its sub-policies included.
@@ -103,6 +107,12 @@ impl Budgets {
         self.baselines - 1
     }
 
+    /// The place of another set of rates by key.
+    pub(crate) fn rates(&mut self) -> usize {
+        self.rates += 1;
+        self.rates - 1
+    }
+
     /// All of them, full.
     pub(crate) fn full(&self, partitions: u32) -> Limiters {
         let bucket = |bucket: &TokenBucket| Bucket { left: bucket.capacity(), at: None };
@@ -116,6 +126,7 @@ impl Budgets {
             buckets: self.buckets.iter().map(bucket).collect(),
             composites: self.composites.iter().map(spent).collect(),
             baselines: vec![Baselines::default(); self.baselines],
+            rates: vec![Rates::default(); self.rates],
         }
     }
 }
@@ -172,6 +183,30 @@ impl Limiters {
         now: Millis,
     ) -> bool {
         self.baselines[place].ask(watch, key, low, now, self.partitions)
+    }
+
+    /// Counts a trace of a key, for as many [`SCALE`](crate::rates::SCALE)ths as it stands for, and
+    /// says how to sample it.
+    pub(crate) fn rate(
+        &mut self,
+        place: usize,
+        goal: &Goal,
+        key: u64,
+        weight: u64,
+        now: Millis,
+    ) -> Threshold {
+        self.rates[place].ask(goal, key, weight, now, self.partitions)
+    }
+
+    /// What [`rate`](Self::rate) said last.
+    pub(crate) fn rate_answered(&self, place: usize) -> Threshold {
+        self.rates[place].answered()
+    }
+
+    /// How many traces of `rate_per_key` policies, since this was asked last, had a key for which
+    /// there was no room.
+    pub fn take_crowded_keys(&mut self) -> u64 {
+        self.rates.iter_mut().map(Rates::take_crowded).sum()
     }
 
     /// How many keys of `drift` policies were forgotten, since this was asked last, because there

@@ -8,8 +8,8 @@ use crate::kind::{Case, Policy, Rule};
 use crate::limiters::{Budgets, Limiters, Places};
 use crate::randomness::explicit_randomness;
 use crate::{
-    Compatibility, Facts, Outcome, PolicyError, Semantics, SubPolicy, Tally, Threshold, Verdict,
-    Vote, size,
+    Chance, Compatibility, Facts, Outcome, PolicyError, Semantics, SubPolicy, Tally, Verdict, Vote,
+    size,
 };
 
 /// Compiled policies.
@@ -233,8 +233,8 @@ impl PolicySet {
         votes.clear();
         votes.resize(self.rules.len(), None);
         let mut composite = None;
+        let mut case = Case { trace_id, facts, now, limiters, marked: None };
         if !self.is_too_large(facts) {
-            let mut case = Case { trace_id, facts, now, limiters, marked: None };
             for &place in &self.order {
                 let vote = self.rules[place].vote(&mut case);
                 votes[place] = Some(vote);
@@ -248,25 +248,40 @@ impl PolicySet {
             }
         }
         let (verdict, decider) = decide(votes);
-        let threshold = match verdict {
-            Verdict::Keep => self.threshold(votes),
-            Verdict::Drop => None,
+        let chance = match verdict {
+            Verdict::Keep => self.chance(votes, &mut case),
+            Verdict::Drop => Chance::None,
         };
-        Outcome { verdict, policy: decider.map(|place| place as u16), threshold, composite }
+        Outcome { verdict, policy: decider.map(|place| place as u16), chance, composite }
     }
 
     /// How likely a kept trace was to be kept, whoever is named as the decider: as the most likely
-    /// of the policies that say sampled. A certain keep is no matter of chance, and what a budget
-    /// has a part in has no known probability.
-    fn threshold(&self, votes: &[Option<Vote>]) -> Option<Threshold> {
-        let mut lowest = None;
-        for (vote, rule) in votes.iter().zip(&self.rules) {
-            if *vote == Some(Vote::Sampled) {
-                let threshold = rule.threshold()?;
-                lowest = Some(lowest.map_or(threshold, |lowest: Threshold| lowest.min(threshold)));
-            }
+    /// of the policies that want it. A certain keep is no matter of chance, and what a budget has a
+    /// part in has no known probability.
+    fn chance(&self, votes: &[Option<Vote>], case: &mut Case<'_>) -> Chance {
+        if self.semantics.compatibility == Compatibility::Collector {
+            return Chance::None;
         }
-        lowest
+        let mut chance = None;
+        for (vote, rule) in votes.iter().zip(&self.rules) {
+            let wants = match (vote, rule) {
+                // It would have dropped the trace, had chance not spared it.
+                (_, Rule::Drop(rules)) if !rule.is_certain() => {
+                    let mut certain = rules.iter().filter(|rule| rule.is_certain());
+                    if certain.all(|rule| rule.vote(case) == Vote::Sampled) {
+                        return Chance::Unknown;
+                    }
+                    continue;
+                }
+                (Some(Vote::Sampled), _) => rule.chance(case.limiters),
+                // Another was the first match, perhaps by chance: then this one would have been asked.
+                (None, _) if rule.has_budget() => Chance::Unknown,
+                (None, _) if rule.vote(case) == Vote::Sampled => rule.chance(case.limiters),
+                (None | Some(Vote::NotSampled | Vote::Dropped | Vote::Error), _) => continue,
+            };
+            chance = Some(chance.map_or(wants, |chance: Chance| chance.or(wants)));
+        }
+        chance.unwrap_or_default()
     }
 
     /// The first policy that wants these facts kept without any chance or budget in it, and without

@@ -209,7 +209,7 @@ fn heap_bytes(decided: &Decided) -> usize {
 #[cfg(test)]
 mod tests {
     use tailsift_policy::{
-        CloseReason, Kind, Policy, PolicySet, Semantics, StatusCodes, Tally, Verdict,
+        Chance, CloseReason, Kind, Policy, PolicySet, Semantics, StatusCodes, Tally, Verdict,
     };
     use tailsift_trace::{Batch, Chunk, Resource, Span, StatusCode, UnixNano};
 
@@ -222,7 +222,7 @@ mod tests {
                 verdict: Verdict::Drop,
                 policy: None,
                 close_reason: CloseReason::DecisionWait,
-                threshold: None,
+                chance: Chance::None,
             },
             through,
             expiry: Millis(expiry),

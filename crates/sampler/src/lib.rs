@@ -53,5 +53,5 @@ pub use restored::Restored;
 pub use shard::{RecordAt, Rescan, Shard};
 pub use sources::Sources;
 pub use stats::{Gauges, Progress, Stats};
-pub use tailsift_policy::{CloseReason, Decision, Facts, Threshold, Verdict};
+pub use tailsift_policy::{Chance, CloseReason, Decision, Facts, Threshold, Verdict};
 pub use trial::{Manner, Trial, Tried};

@@ -302,11 +302,12 @@ impl Partition {
         let (id, facts) = (trace.trace_id, &trace.facts);
         let outcome = common.policies.judge(id, facts, limiters, time, common.votes);
         common.stats.tally.drift_keys_forgotten += limiters.take_forgotten_keys();
+        common.stats.tally.rate_keys_crowded += limiters.take_crowded_keys();
         let decision = Decision {
             verdict: outcome.verdict,
             policy: outcome.policy.and_then(|policy| common.places[usize::from(policy)]),
             close_reason,
-            threshold: outcome.threshold,
+            chance: outcome.chance,
         };
         count(common.stats, &decision, trace.facts.spans);
         let payload = match decision.verdict {

@@ -121,6 +121,7 @@ impl Stats {
         tally.numbers_unreadable += other.tally.numbers_unreadable;
         tally.kin_too_many += other.tally.kin_too_many;
         tally.drift_keys_forgotten += other.tally.drift_keys_forgotten;
+        tally.rate_keys_crowded += other.tally.rate_keys_crowded;
         self.records += other.records;
         self.record_bytes += other.record_bytes;
         self.spans += other.spans;

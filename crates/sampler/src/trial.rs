@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tailsift_policy::{CloseReason, Facts, Limiters, Outcome, PolicySet, Tally, Verdict, Vote};
+use tailsift_policy::{
+    Chance, CloseReason, Facts, Limiters, Outcome, PolicySet, Tally, Verdict, Vote,
+};
 use tailsift_trace::{Batch, Chunk, Millis, SpanId, TraceId, UnixNano};
 
 /// Judges the traces of a finite input, in the order of their first spans, at one instant and with
@@ -80,7 +82,7 @@ struct Trace {
 
 /// What is said of a trace that nobody was asked about.
 const NOT_ASKED: Outcome =
-    Outcome { verdict: Verdict::Drop, policy: None, threshold: None, composite: None };
+    Outcome { verdict: Verdict::Drop, policy: None, chance: Chance::None, composite: None };
 
 impl Trial {
     /// Before the first batch; `now` is the instant at which all of it happens.

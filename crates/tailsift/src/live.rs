@@ -91,7 +91,7 @@ impl RecentTrace {
             spans: u64::from(spans),
             bytes: bytes as u64,
             duration_ns,
-            threshold: decision.threshold,
+            threshold: decision.chance.threshold(),
             partition,
             export: payload,
             redactor: redactor.cloned(),

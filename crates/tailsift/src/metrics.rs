@@ -16,7 +16,9 @@ use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 use tailsift_kafka::SinkStats;
-use tailsift_otlp::{Fault, JaegerError, JaegerFault, JsonError, RedactionCounts, ScanError};
+use tailsift_otlp::{
+    Fault, JaegerError, JaegerFault, JsonError, RedactionCounts, ScanError, ThresholdCounts,
+};
 use tailsift_policy::CloseReason;
 use tailsift_sampler::{Gauges, RekeyStats, Stats};
 use tailsift_trace::Millis;
@@ -144,6 +146,7 @@ pub(crate) struct WorkerMetrics {
     records_missing: Total,
     redactions: [Counter; 5],
     redaction_unreadable: Counter,
+    thresholds: [Counter; 5],
 }
 
 impl WorkerMetrics {
@@ -188,6 +191,9 @@ impl WorkerMetrics {
                 .by_action()
                 .map(|(action, _)| counter_of(&table::REDACTIONS, &[&worker, action])),
             redaction_unreadable: counter_of(&table::REDACTION_UNREADABLE, &[&worker]),
+            thresholds: ThresholdCounts::default()
+                .by_outcome()
+                .map(|(outcome, _)| counter_of(&table::THRESHOLDS, &[&worker, outcome])),
             worker,
         }
     }
@@ -249,6 +255,13 @@ impl WorkerMetrics {
             counter.increment(count);
         }
         self.redaction_unreadable.increment(counts.unreadable);
+    }
+
+    /// Counts what became of spans' thresholds in an epoch's exports.
+    pub(crate) fn thresholds(&self, counts: &ThresholdCounts) {
+        for (counter, (_, count)) in self.thresholds.iter().zip(counts.by_outcome()) {
+            counter.increment(count);
+        }
     }
 
     /// Measures a committed epoch: the time from its cut to its commit.

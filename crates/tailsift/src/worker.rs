@@ -10,6 +10,7 @@ mod intake;
 mod restoring;
 mod rules;
 mod shadow;
+mod threshold;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

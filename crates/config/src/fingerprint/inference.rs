@@ -1,8 +1,8 @@
 //! The kinds that are made for services that call models.
 
 use tailsift_policy::{
-    Drift, Forced, LowConfidence, Measure, NameMatch, OfArrays, Scale, SpanLatency, SpanMatch,
-    TraceCondition, TraceTest,
+    Drift, Forced, KeyPart, LowConfidence, Measure, NameMatch, OfArrays, RatePerKey, Scale,
+    SpanLatency, SpanMatch, TraceCondition, TraceTest,
 };
 
 use super::Hash;
@@ -52,6 +52,25 @@ impl Hash {
         self.number(*low_confidence_below);
         self.reading(*scale, *of_arrays);
         self.number(*rise);
+    }
+
+    pub(super) fn rate_per_key(&mut self, kind: &RatePerKey) {
+        let RatePerKey { by, traces_per_second, keys_max, interval } = kind;
+        let numbers = [i64::from(*traces_per_second), i64::from(*keys_max), interval.0];
+        self.integers("rate_per_key", &numbers);
+        self.length(by.len());
+        for part in by {
+            match part {
+                KeyPart::Derived(name) => {
+                    self.integer(0);
+                    self.text(name.name());
+                }
+                KeyPart::Attribute(key) => {
+                    self.integer(1);
+                    self.text(key);
+                }
+            }
+        }
     }
 
     fn name_match(&mut self, name_match: NameMatch) {

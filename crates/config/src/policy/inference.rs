@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use tailsift_policy::{
-    DerivedName, Drift, Failure, Forced, Fragmented, LowConfidence, Measure, NameMatch, OfArrays,
-    Scale, SpanLatency, SpanMatch, TraceCondition, TraceTest,
+    DerivedName, Drift, Failure, Forced, Fragmented, KeyPart, LowConfidence, Measure, NameMatch,
+    OfArrays, RatePerKey, Scale, SpanLatency, SpanMatch, TraceCondition, TraceTest,
 };
 use tailsift_trace::{Millis, StatusCode};
 
@@ -126,9 +126,24 @@ fn of_arrays(body: &View<'_>) -> Option<Option<OfArrays>> {
     })
 }
 
+const DERIVED: [DerivedName; 3] =
+    [DerivedName::Model, DerivedName::ModelVersion, DerivedName::PreprocessingVersion];
+
+pub(super) fn rate_per_key(body: &View<'_>) -> Option<RatePerKey> {
+    let part = |key: String| match DERIVED.into_iter().find(|name| name.name() == key) {
+        Some(name) => KeyPart::Derived(name),
+        None => KeyPart::Attribute(key),
+    };
+    Some(RatePerKey {
+        by: body.texts("by")?.into_iter().map(part).collect(),
+        traces_per_second: u32::try_from(body.integer("traces_per_second")?).ok()?,
+        keys_max: u32::try_from(body.integer("keys_max")?).ok()?,
+        interval: Millis(i64::try_from(body.duration("interval")?.as_millis()).ok()?),
+    })
+}
+
 pub(super) fn drift(body: &View<'_>) -> Option<Drift> {
-    let names = [DerivedName::Model, DerivedName::ModelVersion, DerivedName::PreprocessingVersion];
-    let name = |node: &Node| Some(names[read::choice(node, &DERIVED_NAMES, &[]).ok()?]);
+    let name = |node: &Node| Some(DERIVED[read::choice(node, &DERIVED_NAMES, &[]).ok()?]);
     Some(Drift {
         by: body.list("by", name)?,
         floor_per_minute: u32::try_from(body.integer("floor_per_minute")?).ok()?,

@@ -3,9 +3,9 @@
 use super::inference::{
     DRIFT, FAILURE, FORCED, FRAGMENTED, LOW_CONFIDENCE, SPAN_LATENCY, TRACE_CONDITION,
 };
-use super::{OTTL_CONDITION, choice, key, refused};
+use super::{OTTL_CONDITION, choice, key, ms};
 use crate::key::Presence::{Default, Optional, Required};
-use crate::key::{Choice, Refused, Section, Type, Within};
+use crate::key::{Choice, Section, Type, Within};
 
 /// A kind of policy.
 pub(crate) struct KindEntry {
@@ -60,7 +60,7 @@ pub(crate) static SUB_POLICY: Section = Section {
 };
 
 /// All kinds of this version.
-pub(crate) static KINDS: [KindEntry; 24] = [
+pub(crate) static KINDS: [KindEntry; 25] = [
     kind(
         "status_code",
         "A span has one of these status codes",
@@ -195,16 +195,18 @@ pub(crate) static KINDS: [KindEntry; 24] = [
         "{by: [model_version, preprocessing_version]}",
     ),
     kind(
+        "rate_per_key",
+        "So many traces a second, of rare services, routes or models a larger part",
+        &RATE_PER_KEY,
+        "{by: [service.name, http.route], traces_per_second: 50}",
+    ),
+    kind(
         "ottl_condition",
         "A span, or an event of one, fulfils a condition in OTTL, the Collector's language for such",
         &OTTL_CONDITION,
         "{span: ['kind == SPAN_KIND_SERVER and attributes[\"http.response.status_code\"] >= 500']}",
     ),
 ];
-
-/// Kinds that are not here yet, with what comes nearest.
-pub(crate) static LATER_KINDS: [Refused; 1] =
-    [refused("rate_per_key", "; rate_limiting has one rate for all")];
 
 pub(crate) static STATUS_CODES: [Choice; 3] = [
     choice("ERROR", "STATUS_CODE_ERROR"),
@@ -319,7 +321,7 @@ pub(crate) static NOT: Section = Section {
         "not_sub_policy",
         Type::Policy(Within::Not),
         Required("{name: slow, type: latency, latency: {threshold_ms: 500}}"),
-        "The policy. All kinds but and, not, drop, composite and drift",
+        "The policy. All kinds but and, not, drop, composite, drift and rate_per_key",
     )],
     refused: &[],
 };
@@ -331,7 +333,7 @@ pub(crate) static DROP: Section = Section {
         Required(
             "[{name: probe, type: string_attribute, string_attribute: {key: url.path, values: [/healthz]}}]",
         ),
-        "The policies that must agree. All kinds but and, drop, composite and drift",
+        "The policies that must agree. All kinds but and, drop, composite, drift and rate_per_key",
     )],
     refused: &[],
 };
@@ -348,7 +350,7 @@ pub(crate) static COMPOSITE: Section = Section {
             "composite_sub_policy",
             Type::List { item: &Type::Policy(Within::Composite), min: 0, max: 256 },
             Required("[{name: rest, type: always_sample}]"),
-            "The policies, of different names. All kinds but not, drop, composite and drift",
+            "The policies, of different names. All kinds but not, drop, composite, drift and rate_per_key",
         ),
         key(
             "policy_order",
@@ -434,6 +436,36 @@ pub(crate) static BYTES_LIMITING: Section = Section {
     keys: &[
         key("bytes_per_second", WHOLE, Required("1000000"), "The rate, for the whole input"),
         key("burst_capacity", WHOLE, Default("0"), BURST),
+    ],
+    refused: &[],
+};
+
+pub(crate) static RATE_PER_KEY: Section = Section {
+    keys: &[
+        key(
+            "by",
+            Type::List { item: &Type::Text, min: 1, max: 8 },
+            Required("[service.name, http.route, model_version]"),
+            "What makes a key: attributes of the root or its resource, else of any span; model, model_version and preprocessing_version are the derived ones",
+        ),
+        key(
+            "traces_per_second",
+            Type::Integer { min: 1, max: 1_000_000 },
+            Required("50"),
+            "Traces a second of all keys together, for the whole input. A key's part grows with the logarithm of how often it comes",
+        ),
+        key(
+            "keys_max",
+            Type::Integer { min: 1, max: 100_000 },
+            Default("1000"),
+            "So many keys are told apart on each partition, in some 60 bytes each; all others share one part",
+        ),
+        key(
+            "interval",
+            Type::Duration { min: ms(1000), max: ms(3_600_000) },
+            Default("15s"),
+            "The budget is divided anew this often, by how often keys have come of late",
+        ),
     ],
     refused: &[],
 };

@@ -135,7 +135,7 @@ fn repeated_keys() {
                     3 | window: {decision_wait: 1s, decision_wait: 2s}
             "policies:\n  - {name: a, type: b}\n  - {name: a, name: b}\n"
                 kafka.bootstrap_servers: is required, for example `bootstrap_servers: "localhost:9092"`
-                line 2: policies[0].type: b is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, drift, ottl_condition
+                line 2: policies[0].type: b is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, drift, rate_per_key, ottl_condition
                     2 |   - {name: a, type: b}
                 line 3: policies[1].type: is required, for example `type: status_code`
                     3 |   - {name: a, name: b}

@@ -71,7 +71,7 @@ fn kinds_load_as_documented() {
     let reference = tailsift_config::reference();
     let examples: Vec<_> =
         reference.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    assert_eq!(examples.len(), 24);
+    assert_eq!(examples.len(), 25);
     for text in examples {
         let config = loaded(&format!("kafka: {{bootstrap_servers: b}}\npolicies:\n{text}"));
         let kind = match &config.policies()[0].kind {
@@ -99,6 +99,7 @@ fn kinds_load_as_documented() {
             Kind::Fragmented(_) => "fragmented",
             Kind::Forced(_) => "forced",
             Kind::Drift(_) => "drift",
+            Kind::RatePerKey(_) => "rate_per_key",
         };
         assert!(text.contains(&format!("type: {kind}")), "{text} loads as {kind}");
     }

@@ -5,20 +5,6 @@ use expect_test::expect;
 use crate::{BASE, check_keys, check_policies, loaded};
 
 #[test]
-fn kinds_that_are_not_here() {
-    let kinds = ["rate_per_key"];
-    let case = |kind: &&str| format!("- {{name: {kind}, type: {kind}, {kind}: {{}}}}");
-    let cases: Vec<_> = kinds.iter().map(case).collect();
-    check_policies(
-        &[cases.join("\n").as_str()],
-        &expect![[r#"
-            - {name: rate_per_key, type: rate_per_key, rate_per_key: {}}
-                line 3: policies[0].type: rate_per_key is not supported by this version; rate_limiting has one rate for all; there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, drift, ottl_condition
-        "#]],
-    );
-}
-
-#[test]
 fn shapes_of_policies() {
     let cases = [
         "  always_sample",
@@ -55,9 +41,9 @@ fn shapes_of_policies() {
             - {name: 5, type: always_sample}
                 line 3: policies[0].name: expected text, got the number 5: put it in quotes
             - {name: x, type: always-sample}
-                line 3: policies[0].type: always-sample is no kind of policy: did you mean always_sample? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, drift, ottl_condition
+                line 3: policies[0].type: always-sample is no kind of policy: did you mean always_sample? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, drift, rate_per_key, ottl_condition
             - {name: x, type: span_name}
-                line 3: policies[0].type: span_name is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, drift, ottl_condition
+                line 3: policies[0].type: span_name is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, drift, rate_per_key, ottl_condition
             - {name: x, type: always_sample, enabled: true}
                 line 3: policies[0].enabled: unknown key: known here are name, type, always_sample
             - {name: x, type: always_sample, always_sample: {}}
@@ -214,6 +200,9 @@ fn values_of_failures_fragments_and_requests() {
         "- {name: x, type: drift, drift: {by: [region]}}",
         "- {name: x, type: drift, drift: {by: [model], rise: 1, low_confidence_below: 50}}",
         "- {name: x, type: not, not: {not_sub_policy: {type: drift, drift: {by: [model]}}}}",
+        "- {name: x, type: rate_per_key, rate_per_key: {by: [], traces_per_second: 0, keys_max: 0, interval: 1ms}}",
+        "- {name: x, type: rate_per_key, rate_per_key: {by: [''], keys: 5}}",
+        "- {name: x, type: not, not: {not_sub_policy: {type: rate_per_key, rate_per_key: {by: [model]}}}}",
     ];
     check_policies(
         &cases,
@@ -243,6 +232,17 @@ fn values_of_failures_fragments_and_requests() {
                 line 3: policies[0].drift.rise: must be above 1, got 1
             - {name: x, type: not, not: {not_sub_policy: {type: drift, drift: {by: [model]}}}}
                 line 3: policies[0].not.not_sub_policy.type: drift cannot stand within a not: it stands in the list alone
+            - {name: x, type: rate_per_key, rate_per_key: {by: [], traces_per_second: 0, keys_max: 0, interval: 1ms}}
+                line 3: policies[0].rate_per_key.by: expected a list of at least 1, got 0
+                line 3: policies[0].rate_per_key.traces_per_second: expected a whole number between 1 and 1000000, got 0
+                line 3: policies[0].rate_per_key.keys_max: expected a whole number between 1 and 100000, got 0
+                line 3: policies[0].rate_per_key.interval: expected a duration between 1s and 1h, got 1ms
+            - {name: x, type: rate_per_key, rate_per_key: {by: [''], keys: 5}}
+                line 3: policies[0].rate_per_key.by[0]: expected text that is not empty, got ""
+                line 3: policies[0].rate_per_key.keys: unknown key: known here are by, traces_per_second, keys_max, interval
+                line 3: policies[0].rate_per_key.traces_per_second: is required, for example `traces_per_second: 50`
+            - {name: x, type: not, not: {not_sub_policy: {type: rate_per_key, rate_per_key: {by: [model]}}}}
+                line 3: policies[0].not.not_sub_policy.type: rate_per_key cannot stand within a not: put it into an and, or into the list
         "#]],
     );
 }
@@ -321,7 +321,7 @@ fn policies_within_policies() {
             - {name: x, type: and, and: {and_sub_policy: [{type: and, and: {and_sub_policy: []}}]}}
                 line 3: policies[0].and.and_sub_policy[0].type: and cannot stand within an and: list its policies here
             - {name: x, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: -1}}, {type: nope}]}}
-                line 3: policies[0].and.and_sub_policy[1].type: nope is no kind of policy: did you mean not? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, not, low_confidence, span_latency, trace_condition, failure, fragmented, forced, ottl_condition
+                line 3: policies[0].and.and_sub_policy[1].type: nope is no kind of policy: did you mean not? there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, not, low_confidence, span_latency, trace_condition, failure, fragmented, forced, rate_per_key, ottl_condition
                 line 3: policies[0].and.and_sub_policy[0].latency.threshold_ms: must not be negative, got -1
             - {name: x, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: -1}}]}}
                 line 3: policies[0].and.and_sub_policy[0].latency.threshold_ms: must not be negative, got -1

@@ -204,7 +204,7 @@ fn values_are_never_shown() {
            18 | redaction: ${env:CANARY}
         line 21: policies[1].name: (from ${env:CANARY}) is taken by policies[0]: names must differ
            21 |   - {name: '${env:CANARY}', type: always_sample}
-        line 22: policies[2].type: (from ${env:CANARY}) is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, drift, ottl_condition
+        line 22: policies[2].type: (from ${env:CANARY}) is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, drift, rate_per_key, ottl_condition
            22 |   - {name: c, type: '${env:CANARY}'}
         line 23: policies[3].string_attribute.values[0]: (from ${env:BAD_PATTERN}) is no regular expression: unclosed group
            23 |   - {name: d, type: string_attribute, string_attribute: {key: k, values: ['${env:BAD_PATTERN}'], enabled_regex_matching:…

@@ -194,6 +194,7 @@ policies:
   - {name: t, type: forced, forced: {attribute: trace.force}}
   - {name: u, type: forced, forced: {trace_state: force, value: '1', traces_per_second: 3}}
   - {name: v, type: drift, drift: {by: [model_version, preprocessing_version], rise: 1.5, of_arrays: min}}
+  - {name: w, type: rate_per_key, rate_per_key: {by: [service.name, model_version], traces_per_second: 50, interval: 30s}}
 ",
     );
     let lines: Vec<_> = config.policies().iter().map(|policy| format!("{policy:?}")).collect();
@@ -219,9 +220,10 @@ policies:
         Policy { name: "s", kind: Fragmented(Fragmented { missing_parents_above: 2 }) }
         Policy { name: "t", kind: Forced(Forced { attribute: Some("trace.force"), trace_state: None, value: None, traces_per_second: 10 }) }
         Policy { name: "u", kind: Forced(Forced { attribute: None, trace_state: Some("force"), value: Some("1"), traces_per_second: 3 }) }
-        Policy { name: "v", kind: Drift(Drift { by: [ModelVersion, PreprocessingVersion], floor_per_minute: 1, low_confidence_below: 0.5, scale: Unit, of_arrays: Some(Min), rise: 1.5, baseline: Millis(3600000) }) }"#]].assert_eq(&lines.join("\n"));
+        Policy { name: "v", kind: Drift(Drift { by: [ModelVersion, PreprocessingVersion], floor_per_minute: 1, low_confidence_below: 0.5, scale: Unit, of_arrays: Some(Min), rise: 1.5, baseline: Millis(3600000) }) }
+        Policy { name: "w", kind: RatePerKey(RatePerKey { by: [Attribute("service.name"), Derived(ModelVersion)], traces_per_second: 50, keys_max: 1000, interval: Millis(30000) }) }"#]].assert_eq(&lines.join("\n"));
     let set = config.policy_set();
-    assert_eq!(set.names().len(), 22);
+    assert_eq!(set.names().len(), 23);
 }
 
 #[test]
@@ -305,6 +307,12 @@ fn fingerprints_are_of_meaning() {
         "policies: [{name: a, type: drift, drift: {by: [model], rise: 3}}]",
         "policies: [{name: a, type: drift, drift: {by: [model], baseline: 2h}}]",
         "policies: [{name: a, type: drift, drift: {by: [model], scale: percent}}]",
+        "policies: [{name: a, type: rate_per_key, rate_per_key: {by: [model], traces_per_second: 5}}]",
+        "policies: [{name: a, type: rate_per_key, rate_per_key: {by: [a.model], traces_per_second: 5}}]",
+        "policies: [{name: a, type: rate_per_key, rate_per_key: {by: [model, a], traces_per_second: 5}}]",
+        "policies: [{name: a, type: rate_per_key, rate_per_key: {by: [model], traces_per_second: 6}}]",
+        "policies: [{name: a, type: rate_per_key, rate_per_key: {by: [model], traces_per_second: 5, keys_max: 5}}]",
+        "policies: [{name: a, type: rate_per_key, rate_per_key: {by: [model], traces_per_second: 5, interval: 5s}}]",
         "policies: [{name: a, type: and, and: {and_sub_policy: [{type: latency, latency: {threshold_ms: 5}}]}}]",
         "policies: [{name: a, type: numeric_attribute, numeric_attribute: {key: k, min_value: 0}}]",
         "policies: [{name: a, type: numeric_attribute, numeric_attribute: {key: k, max_value: 0}}]",

@@ -4,8 +4,8 @@ use std::fmt::Display;
 
 use prost::Message;
 use tailsift_sampler::{
-    Checkpoint, CloseReason, Decision, DecisionBatch, Entry, EntryKind, Facts, Sources, Threshold,
-    Verdict,
+    Chance, Checkpoint, CloseReason, Decision, DecisionBatch, Entry, EntryKind, Facts, Sources,
+    Threshold, Verdict,
 };
 use tailsift_trace::{Millis, TraceId, UnixNano};
 
@@ -140,7 +140,11 @@ impl EntryReader {
                 verdict,
                 policy,
                 close_reason,
-                threshold: entry.threshold.map(Threshold),
+                chance: match entry.threshold {
+                    Some(threshold) => Chance::Threshold(Threshold(threshold)),
+                    None if entry.chance_unknown => Chance::Unknown,
+                    None => Chance::None,
+                },
             },
             through,
             expiry: Millis(expiry),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use prost::Message;
-use tailsift_sampler::{CloseReason, Entry, EntryKind, Facts, Part, Sources, Verdict};
+use tailsift_sampler::{Chance, CloseReason, Entry, EntryKind, Facts, Part, Sources, Verdict};
 use tailsift_trace::Millis;
 
 use super::key::batch_key;
@@ -148,7 +148,8 @@ fn message(entry: &Entry, read_to: i64, base_expiry: Millis) -> wire::Entry {
         verdict: verdict.into(),
         close_reason: close_reason(decision.close_reason).into(),
         policy: 0,
-        threshold: decision.threshold.map(|threshold| threshold.0),
+        threshold: decision.chance.threshold().map(|threshold| threshold.0),
+        chance_unknown: decision.chance == Chance::Unknown,
         through_back: read_to.wrapping_sub(entry.through),
         expiry_after: entry.expiry.0.wrapping_sub(base_expiry.0).cast_unsigned(),
         facts: entry.facts.as_ref().map(facts),

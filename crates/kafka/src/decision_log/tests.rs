@@ -3,8 +3,8 @@ mod schema;
 
 use prost::Message;
 use tailsift_sampler::{
-    Checkpoint, CloseReason, Decision, DecisionBatch, Entry, EntryKind, Facts, LiveFrom, Part,
-    Sources, Threshold, Verdict,
+    Chance, Checkpoint, CloseReason, Decision, DecisionBatch, Entry, EntryKind, Facts, LiveFrom,
+    Part, Sources, Threshold, Verdict,
 };
 use tailsift_trace::{Millis, TraceId, UnixNano};
 
@@ -46,7 +46,7 @@ fn dropped(trace_id: u128) -> Entry {
             verdict: Verdict::Drop,
             policy: None,
             close_reason: CloseReason::DecisionWait,
-            threshold: None,
+            chance: Chance::None,
         },
         through: 5_000,
         expiry: Millis(1_795_347_231_501),
@@ -63,7 +63,7 @@ fn kept(trace_id: u128, policy: u16) -> Entry {
             verdict: Verdict::Keep,
             policy: Some(policy),
             close_reason: CloseReason::Complete,
-            threshold: Some(Threshold(1 << 55)),
+            chance: Chance::Threshold(Threshold(1 << 55)),
         },
         through: 4_998,
         expiry: Millis(1_795_347_231_601),

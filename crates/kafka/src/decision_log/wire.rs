@@ -63,6 +63,8 @@ pub(super) struct Entry {
     pub(super) sources: Option<Vec<u8>>,
     #[prost(bool, tag = "11")]
     pub(super) sources_capped: bool,
+    #[prost(bool, tag = "13")]
+    pub(super) chance_unknown: bool,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -195,7 +195,7 @@ fn export_record<'a>(
     add("tailsift.policy", Cow::Owned(policy));
     add("tailsift.close_reason", Cow::Borrowed(decision.close_reason.name().as_bytes()));
     add("tailsift.config", Cow::Borrowed(settings.fingerprint.as_bytes()));
-    if let Some(threshold) = decision.threshold {
+    if let Some(threshold) = decision.chance.threshold() {
         add("tailsift.threshold", Cow::Owned(threshold.to_string().into_bytes()));
     }
     if decision.close_reason.is_partial() {

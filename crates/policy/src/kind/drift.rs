@@ -6,6 +6,7 @@ use crate::baselines::Watch;
 use crate::compile::{Compiler, SpanContext};
 use crate::derive::{DerivedName, Source, with_text};
 use crate::facts::{Bit, Word};
+use crate::fnv::{FNV_START, fnv};
 use crate::kind::Case;
 use crate::kind::low_confidence::{OfArrays, Scale, each_confidence};
 use crate::{Facts, Tally};
@@ -140,12 +141,4 @@ impl Rule {
 
 fn hash(value: Value<'_>) -> Option<u64> {
     with_text(value, |text| fnv(FNV_START, text).max(2))
-}
-
-/// FNV-1a, 64 bits: the same in every process.
-const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
-
-fn fnv(hash: u64, bytes: &[u8]) -> u64 {
-    let add = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-    bytes.iter().fold(hash, add)
 }

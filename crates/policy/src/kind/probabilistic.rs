@@ -27,9 +27,6 @@ pub(crate) enum Rule {
 }
 
 impl Probabilistic {
-    /// Randomness has 56 bits.
-    const RANGE: u64 = 1 << 56;
-
     pub(crate) fn compile(self, path: &str, compiler: &mut Compiler<'_>) -> Rule {
         let path = format!("{path}.probabilistic");
         let percentage = self.sampling_percentage;
@@ -50,9 +47,9 @@ impl Probabilistic {
             let remedy = "has no effect here, where the trace's own randomness decides: remove it, or set `compatibility: collector`";
             compiler.refuse(format!("{path}.hash_salt"), remedy);
         }
-        let accepted = (percentage / 100.0 * Self::RANGE as f64) as u64;
-        let threshold = Self::RANGE.checked_sub(accepted).map(Threshold);
-        Rule::Randomness(threshold.filter(|threshold| threshold.0 < Self::RANGE))
+        let accepted = (percentage / 100.0 * Threshold::RANGE as f64) as u64;
+        let threshold = Threshold::RANGE.checked_sub(accepted).map(Threshold);
+        Rule::Randomness(threshold.filter(|threshold| threshold.0 < Threshold::RANGE))
     }
 }
 

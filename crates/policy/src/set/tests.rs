@@ -15,6 +15,7 @@ mod conditions;
 mod differences;
 mod inference;
 mod kinds;
+mod rates;
 mod replaced;
 mod votes;
 
@@ -331,7 +332,7 @@ fn probabilistic_follows_the_traces_randomness() {
 
     let set = set(kind(25.0), Compatibility::Tailsift);
     let outcome = judge(&set, &[with_rv]);
-    assert_eq!(outcome.threshold, Some(Threshold(3 << 54)));
+    assert_eq!(outcome.chance, Chance::Threshold(Threshold(3 << 54)));
 }
 
 #[test]
@@ -364,12 +365,14 @@ fn the_first_policy_in_order_is_named_and_a_certain_keep_is_not_chance() {
     let (failed, fine) =
         (fold(&set, &[span("a", 1, 2).error()]).0, fold(&set, &[span("a", 1, 2)]).0);
     let outcome = judge_facts(&set, &failed, &mut votes);
-    assert_eq!((outcome.policy, outcome.threshold), (Some(0), None));
+    assert_eq!((outcome.policy, outcome.chance), (Some(0), Chance::None));
     assert_eq!(votes, [Some(Vote::Sampled), Some(Vote::Sampled)]);
-    assert_eq!(judge_facts(&set, &fine, &mut votes).threshold, Some(Threshold(0)));
+    assert_eq!(judge_facts(&set, &fine, &mut votes).chance, Chance::Threshold(Threshold(0)));
     assert_eq!(set.certain_keep(ID, &failed), Some(1));
     assert_eq!(set.certain_keep(ID, &fine), None);
-    judge_facts(&compile(true), &failed, &mut votes);
+    // The first match was chance, but the policy that nobody asked then would have kept it anyway.
+    let outcome = judge_facts(&compile(true), &failed, &mut votes);
+    assert_eq!(outcome.chance, Chance::None);
     assert_eq!(votes, [Some(Vote::Sampled), None]);
 }
 

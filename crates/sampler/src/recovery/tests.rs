@@ -1,4 +1,4 @@
-use tailsift_policy::{CloseReason, Decision, Verdict};
+use tailsift_policy::{Chance, CloseReason, Decision, Verdict};
 use tailsift_trace::TraceId;
 
 use super::*;
@@ -15,7 +15,7 @@ fn entry(trace: u8) -> Entry {
             verdict: Verdict::Drop,
             policy: None,
             close_reason: CloseReason::DecisionWait,
-            threshold: None,
+            chance: Chance::None,
         },
         through: 0,
         expiry: Millis(0),

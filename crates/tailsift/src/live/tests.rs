@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use tailsift_otlp::{
     DetailedSpan, RedactionAction, RedactionKeys, RedactionRule, RedactionValues, json_to_protobuf,
 };
-use tailsift_policy::Decision;
+use tailsift_policy::{Chance, Decision};
 use tailsift_trace::{SpanId, UnixNano};
 
 use super::waterfall::{ROWS_MAX, Waterfall};
@@ -77,7 +77,7 @@ fn a_judged_trace_is_shown_with_names() {
             verdict: Verdict::Keep,
             policy: Some(1),
             close_reason: CloseReason::ByteLimit,
-            threshold: Some(Threshold(5)),
+            chance: Chance::Threshold(Threshold(5)),
         },
         votes: [Some(Vote::NotSampled), Some(Vote::Sampled), None].into(),
         composite: None,

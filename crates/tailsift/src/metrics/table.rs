@@ -109,6 +109,15 @@ pub(crate) const REDACTION_UNREADABLE: Metric = Metric::counter(
     "Parts of exports (attributes, events, links) that could not be read and so not be redacted: \
      they were left out.",
 );
+/// What became of spans' sampling thresholds.
+pub(crate) const THRESHOLDS: Metric = Metric::counter(
+    "tailsift_span_thresholds_total",
+    &["worker", "outcome"],
+    "Spans of traces that were kept by chance or by a budget, by what became of ot=th in their \
+     tracestate: written; kept, for it was as high or higher; erased, for a budget let the trace \
+     through and nobody knows how likely that was; left alone because the tracestate is unreadable \
+     (against the rules of W3C or OpenTelemetry) or has no_room.",
+);
 /// Epochs that failed.
 pub(crate) const EPOCH_FAILURES: Metric = Metric::counter(
     "tailsift_epoch_failures_total",
@@ -380,6 +389,12 @@ pub(crate) const TABLE: &[Metric] = &[
         |stats| stats.refold_failures,
         "Records' shares of such traces of which only IDs, times and status could be read: what \
          the new policies ask for is malformed there.",
+    ),
+    Metric::stats(
+        "tailsift_rate_keys_crowded_total",
+        |stats| stats.tally.rate_keys_crowded,
+        "Traces that rate_per_key policies judged with all others beyond keys_max, because their \
+         key was one too many on its partition.",
     ),
     Metric::gauges(
         "tailsift_traces_open",

@@ -125,6 +125,7 @@ fn distinct_stats() -> Stats {
             numbers_unreadable: 1024,
             kin_too_many: 1025,
             drift_keys_forgotten: 1026,
+            rate_keys_crowded: 1027,
         },
     }
 }
@@ -172,6 +173,13 @@ fn publish_everything() {
         hashed: 1704,
         truncated: 1705,
         unreadable: 1706,
+    });
+    worker.thresholds(&ThresholdCounts {
+        written: 1711,
+        kept: 1712,
+        erased: 1713,
+        unreadable: 1714,
+        no_room: 1715,
     });
     let (pending, refused, records_missing) = (1501, 1503, 1504);
     worker.publish_restoring(RestoreStanding { pending, refused, records_missing });
@@ -256,6 +264,9 @@ fn labels_say_which() {
         r#"tailsift_poison_records_total{worker="3",reason="json_syntax"} 1"#,
         r#"tailsift_redactions_total{worker="3",action="mask"} 1702"#,
         r#"tailsift_redactions_total{worker="3",action="truncate"} 1705"#,
+        r#"tailsift_span_thresholds_total{worker="3",outcome="written"} 1711"#,
+        r#"tailsift_span_thresholds_total{worker="3",outcome="erased"} 1713"#,
+        r#"tailsift_span_thresholds_total{worker="3",outcome="no_room"} 1715"#,
         r#"tailsift_epoch_failures_total{worker="3",kind="aborted"} 1402"#,
         r#"tailsift_epoch_failures_total{worker="3",kind="producer_replaced"} 1403"#,
         r#"tailsift_epoch_failures_total{worker="3",kind="discarded"} 1"#,

@@ -9,6 +9,7 @@ use tailsift_trace::{Batch, Millis};
 use tracing::warn;
 
 use super::restoring::{Restoring, Started};
+use super::threshold::write_thresholds;
 use super::{Fit, Intake, Shadow};
 use crate::admin::Health;
 use crate::app::board::{Board, Ends, Standing};
@@ -211,6 +212,7 @@ impl WorkerCore {
         if let Some(shadow) = &mut self.shadow {
             shadow.count_traces(&epoch);
         }
+        self.metrics.thresholds(&write_thresholds(&mut epoch));
         let redacted = self.fit.fit(&mut epoch);
         self.metrics.redacted(&redacted);
         if let Some(shadow) = &mut self.shadow {

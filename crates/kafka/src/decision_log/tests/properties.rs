@@ -28,12 +28,17 @@ fn sources() -> impl Strategy<Value = Sources> {
 fn decisions() -> impl Strategy<Value = Decision> {
     let policy = prop::option::of(0..names().configured() as u16);
     let close_reason = prop::sample::select(&CloseReason::ALL[..]);
-    (any::<bool>(), policy, close_reason, any::<Option<u64>>()).prop_map(
-        |(keep, policy, close_reason, threshold)| Decision {
+    let chance = prop_oneof![
+        Just(Chance::None),
+        Just(Chance::Unknown),
+        any::<u64>().prop_map(|threshold| Chance::Threshold(Threshold(threshold))),
+    ];
+    (any::<bool>(), policy, close_reason, chance).prop_map(
+        |(keep, policy, close_reason, chance)| Decision {
             verdict: if keep { Verdict::Keep } else { Verdict::Drop },
             policy,
             close_reason,
-            threshold: threshold.map(Threshold),
+            chance,
         },
     )
 }

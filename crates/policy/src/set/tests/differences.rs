@@ -96,7 +96,7 @@ fn the_hash_decides_in_the_collector_only() {
     check(&chance(50.0), &trace, false);
     check_collector(&chance(50.0), &trace, true);
     let set = set(chance(50.0), Compatibility::Collector);
-    assert_eq!(judge(&set, &trace).threshold, None);
+    assert_eq!(judge(&set, &trace).chance, Chance::None);
     refused_natively_only(
         chance(100.5),
         true,

@@ -151,7 +151,7 @@ fn check_stream(kind: Kind, compatibility: Compatibility, traces: &[(i64, usize,
         let facts = fold(&set, &vec![span("a", 1, 2); *spans]).0;
         let outcome = set.judge(ID, &facts, &mut limiters, Millis(*at), &mut Vec::new());
         assert_eq!(outcome.verdict == Verdict::Keep, *keep, "trace {index} at {at} ms");
-        assert_eq!(outcome.threshold, None);
+        assert_eq!(outcome.chance.threshold(), None);
     }
 }
 

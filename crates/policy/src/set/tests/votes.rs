@@ -163,23 +163,58 @@ fn a_budget_behind_a_filter_pays_for_what_passed_it() {
 
 #[test]
 fn a_probability_is_known_without_budgets_only() {
-    let threshold = Some(Threshold(0));
     for (kind, expect) in [
-        (both([errors(), chance(100.0)]), threshold),
-        (both([limit(5), chance(100.0)]), None),
-        (opposite(chance(0.0)), None),
-        (both([chance(100.0), opposite(chance(0.0))]), None),
-        (limit(5), None),
+        (both([errors(), chance(100.0)]), Chance::Threshold(Threshold(0))),
+        (both([errors(), opposite(gold())]), Chance::None),
+        (opposite(gold()), Chance::None),
+        (both([limit(5), chance(100.0)]), Chance::Unknown),
+        (opposite(chance(0.0)), Chance::Unknown),
+        (both([chance(100.0), opposite(chance(0.0))]), Chance::Unknown),
+        (limit(5), Chance::Unknown),
+        (share_out(named([errors()])), Chance::Unknown),
     ] {
         let outcome = judge(&compile([kind.clone()]), &failed());
-        assert_eq!((outcome.verdict, outcome.threshold), (Verdict::Keep, expect), "{kind:?}");
+        assert_eq!((outcome.verdict, outcome.chance), (Verdict::Keep, expect), "{kind:?}");
     }
     // Of several chances the likeliest says it; a budget beside one leaves it unknown.
     let with_rv = [S { trace_state: "ot=rv:ffffffffffffff", ..span("a", 1, 2) }];
     let several = compile([chance(25.0), chance(50.0)]);
-    assert_eq!(judge(&several, &with_rv).threshold, Some(Threshold(1 << 55)));
+    let half = Chance::Threshold(Threshold(1 << 55));
+    assert_eq!(judge(&several, &with_rv).chance, half);
     let beside = compile([chance(100.0), limit(5)]);
-    assert_eq!(judge(&beside, &with_rv).threshold, None);
+    assert_eq!(judge(&beside, &with_rv).chance, Chance::Unknown);
+    // A certain keep makes it certain, whatever budgets say.
+    let certain = compile([chance(100.0), limit(5), Kind::AlwaysSample]);
+    assert_eq!(judge(&certain, &with_rv).chance, Chance::None);
+    // What chance alone saved from being dropped was not certain to be kept.
+    for (drop, expect) in [
+        (drop_if([chance(0.0)]), Chance::Unknown),
+        (drop_if([errors(), chance(0.0)]), Chance::None),
+        (drop_if([opposite(errors()), chance(0.0)]), Chance::Unknown),
+        (drop_if([errors()]), Chance::None),
+    ] {
+        let spared = compile([drop.clone(), Kind::AlwaysSample]);
+        assert_eq!(judge(&spared, &with_rv).chance, expect, "{drop:?}");
+    }
+}
+
+/// Where the first match ends the asking, those behind it have a say in how likely the keep was.
+#[test]
+fn a_first_match_is_as_likely_as_all_that_would_follow() {
+    let semantics = || Semantics { sample_on_first_match: true, ..Semantics::default() };
+    let with_rv = [S { trace_state: "ot=rv:ffffffffffffff", ..span("a", 1, 2) }];
+    for (behind, expect) in [
+        (gold(), Chance::Threshold(Threshold(3 << 54))),
+        (chance(50.0), Chance::Threshold(Threshold(1 << 55))),
+        (chance(10.0), Chance::Threshold(Threshold(3 << 54))),
+        (Kind::AlwaysSample, Chance::None),
+        (limit(5), Chance::Unknown),
+        (both([gold(), limit(5)]), Chance::Unknown),
+    ] {
+        let policies = named([chance(25.0), behind.clone()]);
+        let set = PolicySet::compile(policies, semantics()).unwrap();
+        assert_eq!(judge(&set, &with_rv).chance, expect, "{behind:?}");
+    }
 }
 
 #[test]

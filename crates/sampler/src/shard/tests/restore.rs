@@ -1,6 +1,6 @@
 //! A partition changes hands: what the next owner is told, and what it makes of it.
 
-use tailsift_policy::{Decision, Verdict};
+use tailsift_policy::{Chance, Decision, Verdict};
 
 use super::*;
 use crate::{Checkpoint, Entry, EntryKind, Logged};
@@ -230,7 +230,7 @@ fn a_verdict_is_restored_as_long_as_its_records_or_late_spans_may_come() {
         verdict: Verdict::Drop,
         policy: None,
         close_reason: CloseReason::DecisionWait,
-        threshold: None,
+        chance: Chance::None,
     };
     let logged = |trace: u8, through, expiry, sequence| Logged {
         entry: Entry {

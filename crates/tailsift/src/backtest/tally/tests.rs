@@ -1,4 +1,4 @@
-use tailsift_policy::Decision;
+use tailsift_policy::{Chance, Decision};
 use tailsift_trace::Millis;
 
 use super::*;
@@ -14,7 +14,7 @@ fn judged(trace: u8, verdict: Verdict, policy: Option<u16>, votes: &[Option<Vote
             verdict,
             policy,
             close_reason: CloseReason::DecisionWait,
-            threshold: None,
+            chance: Chance::None,
         },
         votes: votes.into(),
         composite: None,

@@ -1,5 +1,5 @@
 use tailsift_otlp::{RedactionAction, RedactionKeys, RedactionRule, json_to_protobuf, read_spans};
-use tailsift_policy::{CloseReason, Decision, Verdict};
+use tailsift_policy::{Chance, CloseReason, Decision, Verdict};
 use tailsift_sampler::{Checkpoint, LiveFrom, Part};
 use tailsift_trace::{Millis, TraceId};
 
@@ -25,7 +25,7 @@ fn epoch(payload: Vec<u8>) -> Epoch {
             verdict: Verdict::Keep,
             policy: None,
             close_reason: CloseReason::DecisionWait,
-            threshold: None,
+            chance: Chance::None,
         },
         late: false,
         spans: 1,

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use tailsift_policy::{CloseReason, Decision, Verdict};
+use tailsift_policy::{Chance, CloseReason, Decision, Verdict};
 use tailsift_sampler::{Checkpoint, Export, LiveFrom, Part};
 use tailsift_trace::{Millis, TraceId};
 
@@ -13,7 +13,7 @@ fn export(late: bool, spans: u32, bytes: usize) -> Export {
             verdict: Verdict::Keep,
             policy: None,
             close_reason: CloseReason::DecisionWait,
-            threshold: None,
+            chance: Chance::None,
         },
         late,
         spans,
