@@ -40,3 +40,6 @@ pub(crate) fn write_thresholds(epoch: &mut Epoch) -> ThresholdCounts {
     }
     counts
 }
+
+#[cfg(test)]
+mod tests;
