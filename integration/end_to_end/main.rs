@@ -21,6 +21,7 @@ mod reload;
 mod rig;
 mod shadow;
 mod surface;
+mod thresholds;
 
 use std::process::ExitCode;
 
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         operations::TESTS,
         records::TESTS,
         redaction::TESTS,
+        thresholds::TESTS,
         rekey::TESTS,
         reload::TESTS,
         shadow::TESTS,

@@ -18,14 +18,19 @@ pub(super) fn object(tried: &Tried, names: &Names) -> Value {
         vote.map(|vote| json!({ "policy": policy, "vote": word(vote) }))
     };
     let votes: Vec<Value> = names.all().iter().zip(&tried.votes).filter_map(asked).collect();
-    json!({
+    let mut object = json!({
         "trace_id": tried.trace_id.to_string(),
         "verdict": verdict_word(tried.outcome.verdict),
         "policy": names.decider(tried),
         "votes": votes,
         "close_reason": tried.close_reason.name(),
         "spans": tried.exported(),
-    })
+    });
+    // Only where chance decided: the Collector's semantics know of none.
+    if let Some(threshold) = tried.outcome.chance.threshold() {
+        object["threshold"] = threshold.to_string().into();
+    }
+    object
 }
 
 /// The Collector's words.

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use console::{Alignment, measure_text_width, pad_str, truncate_str};
-use tailsift_policy::{CloseReason, Verdict, Vote};
+use tailsift_policy::{Chance, CloseReason, Threshold, Verdict, Vote};
 use tailsift_sampler::Tried;
 
 use super::{Names, Told};
@@ -38,6 +38,9 @@ pub(super) fn trace(out: &mut impl Write, tried: &Tried, told: &Told) -> io::Res
     writeln!(out, "trace {}  {}", tried.trace_id, verdict_word(tried.outcome.verdict))?;
     writeln!(out, "  decided by  {}", decider(tried, names))?;
     writeln!(out, "  closed      {}", closed(tried.close_reason, told.ended))?;
+    if let Some(chance) = chance(tried.outcome.chance) {
+        writeln!(out, "  chance      {chance}")?;
+    }
     writeln!(out, "  seen        {}", seen(tried))?;
     writeln!(out, "  exported    {}", counted(u64::from(tried.exported()), "span"))?;
     let names: Vec<String> = names.all().iter().map(|name| shown(name)).collect();
@@ -81,6 +84,19 @@ pub(super) fn closed(reason: CloseReason, ended: &str) -> String {
         CloseReason::Drain => ended,
     };
     format!("{}: {why}", reason.name())
+}
+
+/// How likely it was to be kept, unless that was certain.
+pub(super) fn chance(chance: Chance) -> Option<String> {
+    match chance {
+        Chance::None => None,
+        Chance::Threshold(threshold) => {
+            let accepted = Threshold::RANGE.saturating_sub(threshold.0);
+            let percent = 100.0 * accepted as f64 / Threshold::RANGE as f64;
+            Some(format!("{percent:.4} percent, threshold {threshold}"))
+        }
+        Chance::Unknown => Some("unknown: a budget had a part in it".to_owned()),
+    }
 }
 
 fn seen(tried: &Tried) -> String {

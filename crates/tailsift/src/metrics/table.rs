@@ -257,6 +257,7 @@ pub(crate) const TABLE: &[Metric] = &[
     POISON_RECORDS,
     REDACTIONS,
     REDACTION_UNREADABLE,
+    THRESHOLDS,
     Metric::stats(
         "tailsift_empty_records_total",
         |stats| stats.empty_records,

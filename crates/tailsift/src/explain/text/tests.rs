@@ -31,6 +31,19 @@ fn span(trace: u8, more: &str) -> String {
     )
 }
 
+#[test]
+fn chance_is_told_where_it_decided() {
+    for (of, expect) in [
+        (Chance::None, None),
+        (Chance::Unknown, Some("unknown: a budget had a part in it")),
+        (Chance::Threshold(Threshold(1 << 55)), Some("50.0000 percent, threshold 8")),
+        (Chance::Threshold(Threshold(0)), Some("100.0000 percent, threshold 0")),
+        (Chance::Threshold(Threshold(0xff_ff00_0000_0000)), Some("0.0015 percent, threshold ffff")),
+    ] {
+        assert_eq!(chance(of).as_deref(), expect);
+    }
+}
+
 /// What is told of these batches.
 fn told(batches: &[String]) -> String {
     let import = tailsift_config::import_collector(CONFIG, None, &|_| None);

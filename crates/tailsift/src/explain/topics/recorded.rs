@@ -1,7 +1,7 @@
 //! What was decided of a trace, by the decision log.
 
 use tailsift_config::Config;
-use tailsift_policy::{CloseReason, Verdict};
+use tailsift_policy::{Chance, CloseReason, Verdict};
 use tailsift_sampler::EntryKind;
 use tailsift_trace::TraceId;
 
@@ -13,6 +13,8 @@ pub(super) struct Recorded {
     pub(super) verdict: Verdict,
     pub(super) policy: Option<String>,
     pub(super) close_reason: CloseReason,
+    /// How much of the keep was chance.
+    pub(super) chance: Chance,
     /// The partition of the input.
     pub(super) partition: i32,
     /// When the verdict was written, by the broker's clock.
@@ -61,6 +63,7 @@ fn note(recorded: &mut Option<Recorded>, logged: &Logged<'_>) {
         verdict: logged.decision.verdict,
         policy: logged.policy.map(str::to_owned),
         close_reason: logged.decision.close_reason,
+        chance: logged.decision.chance,
         partition: logged.partition,
         at_ms,
         stream_time_ms,

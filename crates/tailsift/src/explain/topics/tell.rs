@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use super::super::json::object;
-use super::super::text::{closed, counted, shown, trace, verdict_word};
+use super::super::text::{chance, closed, counted, shown, trace, verdict_word};
 use super::{Recorded, Report};
 use crate::operations::utc;
 
@@ -38,6 +38,7 @@ pub(super) fn json(report: &Report) -> Value {
             "verdict": verdict_word(recorded.verdict),
             "policy": recorded.policy,
             "close_reason": recorded.close_reason.name(),
+            "threshold": recorded.chance.threshold().map(|threshold| threshold.to_string()),
             "partition": recorded.partition,
             "at_ms": recorded.at_ms,
             "stream_time_ms": recorded.stream_time_ms,
@@ -108,6 +109,9 @@ fn decided(out: &mut impl Write, recorded: &Recorded, same: bool) -> io::Result<
         recorded.policy.as_deref().map_or(String::new(), |name| format!(" by {}", shown(name)));
     writeln!(out, "  recorded    {}{by}", verdict_word(recorded.verdict))?;
     writeln!(out, "              {}", closed(recorded.close_reason, "the input ended"))?;
+    if let Some(chance) = chance(recorded.chance) {
+        writeln!(out, "              chance: {chance}")?;
+    }
     let at = recorded.at_ms.map_or(String::new(), |at| format!("at {} UTC, ", utc(at)));
     let whose = if same { "these" } else { "other" };
     writeln!(out, "              {at}by {whose} policies ({:016x})", recorded.config)?;

@@ -2,7 +2,9 @@ use std::sync::Arc;
 
 use expect_test::{Expect, expect};
 use tailsift_otlp::{Scanner, json_to_protobuf};
-use tailsift_policy::{CloseReason, Kind, Policy, PolicySet, Semantics, StatusCodes, Verdict};
+use tailsift_policy::{
+    Chance, CloseReason, Kind, Policy, PolicySet, Semantics, StatusCodes, Verdict,
+};
 use tailsift_sampler::{Manner, Trial};
 use tailsift_trace::{Millis, StatusCode, TraceId};
 
@@ -57,6 +59,8 @@ fn recorded(verdict: Verdict, config: u64, late: u64) -> Recorded {
         verdict,
         policy: (verdict == Verdict::Keep).then(|| "slow\nones".to_owned()),
         close_reason: CloseReason::DecisionWait,
+        // What was dropped was not kept by chance.
+        chance: if verdict == Verdict::Keep { Chance::Unknown } else { Chance::None },
         partition: 3,
         at_ms: Some(1_795_828_159_000),
         stream_time_ms: Some(1_795_828_158_000),
@@ -83,21 +87,22 @@ fn what_was_decided_stands_beside_what_would_be() {
     check(
         &of,
         &expect![[r#"
-        trace abababababababababababababababab  keep
-          decided by  errors
-          closed      drain: the topic was read to its end
-          seen        1 span, 12 ms, with its root, no parent is missing
-          exported    1 span
-          votes       errors  sampled
-          spans from  spans, partition 3: 2 records, 2026-11-28 01:08:49 to 2026-11-28 01:08:50 UTC
-          recorded    keep by slow\nones
-                      decision_wait: its wait was over
-                      at 2026-11-28 01:09:19 UTC, by these policies (0000000000000007)
-                      spans came after the verdict and followed it, 2 times
-          output      kept holds whole: 2 spans in 1 record
-    "#]],
+            trace abababababababababababababababab  keep
+              decided by  errors
+              closed      drain: the topic was read to its end
+              seen        1 span, 12 ms, with its root, no parent is missing
+              exported    1 span
+              votes       errors  sampled
+              spans from  spans, partition 3: 2 records, 2026-11-28 01:08:49 to 2026-11-28 01:08:50 UTC
+              recorded    keep by slow\nones
+                          decision_wait: its wait was over
+                          chance: unknown: a budget had a part in it
+                          at 2026-11-28 01:09:19 UTC, by these policies (0000000000000007)
+                          spans came after the verdict and followed it, 2 times
+              output      kept holds whole: 2 spans in 1 record
+        "#]],
     );
-    expect![[r#"{"close_reason":"drain","input":{"first_ms":1795828129000,"last_ms":1795828130000,"partitions":[3],"records":2,"records_searched":120,"records_unreadable":0,"topic":"spans"},"output":{"holds":"whole","records":1,"spans":2,"spans_missing":0,"topic":"kept"},"policy":"errors","recorded":{"at_ms":1795828159000,"close_reason":"decision_wait","config":"0000000000000007","late":2,"partition":3,"policy":"slow\nones","same_policies":true,"stream_time_ms":1795828158000,"verdict":"keep"},"spans":1,"trace_id":"abababababababababababababababab","verdict":"keep","votes":[{"policy":"errors","vote":"sampled"}]}"#]].assert_eq(&json(&of).to_string());
+    expect![[r#"{"close_reason":"drain","input":{"first_ms":1795828129000,"last_ms":1795828130000,"partitions":[3],"records":2,"records_searched":120,"records_unreadable":0,"topic":"spans"},"output":{"holds":"whole","records":1,"spans":2,"spans_missing":0,"topic":"kept"},"policy":"errors","recorded":{"at_ms":1795828159000,"close_reason":"decision_wait","config":"0000000000000007","late":2,"partition":3,"policy":"slow\nones","same_policies":true,"stream_time_ms":1795828158000,"threshold":null,"verdict":"keep"},"spans":1,"trace_id":"abababababababababababababababab","verdict":"keep","votes":[{"policy":"errors","vote":"sampled"}]}"#]].assert_eq(&json(&of).to_string());
 }
 
 #[test]
@@ -147,5 +152,5 @@ fn what_is_not_there_is_said() {
           output      kept holds nothing of it
     "#]],
     );
-    expect![[r#"{"close_reason":null,"input":{"first_ms":null,"last_ms":null,"partitions":[],"records":0,"records_searched":120,"records_unreadable":0,"topic":"spans"},"output":{"holds":"none","records":0,"spans":0,"spans_missing":1,"topic":"kept"},"policy":null,"recorded":{"at_ms":1795828159000,"close_reason":"decision_wait","config":"0000000000000007","late":0,"partition":3,"policy":null,"same_policies":true,"stream_time_ms":1795828158000,"verdict":"drop"},"spans":0,"trace_id":"abababababababababababababababab","verdict":null,"votes":[]}"#]].assert_eq(&json(&gone).to_string());
+    expect![[r#"{"close_reason":null,"input":{"first_ms":null,"last_ms":null,"partitions":[],"records":0,"records_searched":120,"records_unreadable":0,"topic":"spans"},"output":{"holds":"none","records":0,"spans":0,"spans_missing":1,"topic":"kept"},"policy":null,"recorded":{"at_ms":1795828159000,"close_reason":"decision_wait","config":"0000000000000007","late":0,"partition":3,"policy":null,"same_policies":true,"stream_time_ms":1795828158000,"threshold":null,"verdict":"drop"},"spans":0,"trace_id":"abababababababababababababababab","verdict":null,"votes":[]}"#]].assert_eq(&json(&gone).to_string());
 }
