@@ -30,7 +30,7 @@ fn while_folding(set: &PolicySet) -> (u64, u64) {
 /// own, and kin lie in lists that double.
 fn allowed(name: &str) -> (u64, u64) {
     match name {
-        "trace_condition" | "trace_condition count" | "drift" => (2, 0),
+        "trace_condition" | "trace_condition count" | "drift" | "rate_per_key" => (2, 0),
         // The place, and two lists: from 4 IDs to 128, then to 1024.
         "fragmented" => (3 + 2 * 6, 2 * 3),
         // The place, and a list of 25 parents and two names under each; they come again.

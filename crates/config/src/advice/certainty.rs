@@ -114,6 +114,7 @@ impl Judge {
             | Kind::TraceFlags
             | Kind::Failure(_)
             | Kind::Forced(_)
+            | Kind::RatePerKey(_)
             | Kind::Drift(_) => Answer::Depends,
         }
     }

@@ -6,9 +6,9 @@ use std::ops::Range;
 
 use tailsift_policy::{
     And, BooleanAttribute, BytesLimiting, Composite, DerivedName, Drift, DropIf, ErrorMode,
-    Failure, Forced, Fragmented, Kind, Latency, LowConfidence, Measure, NameMatch, Not,
+    Failure, Forced, Fragmented, KeyPart, Kind, Latency, LowConfidence, Measure, NameMatch, Not,
     NumericAttribute, OfArrays, OttlCondition, Policy, PolicySet, Probabilistic, RateAllocation,
-    RateLimiting, Scale, Semantics, SpanCount, SpanLatency, SpanMatch, StatusCodes,
+    RateLimiting, RatePerKey, Scale, Semantics, SpanCount, SpanLatency, SpanMatch, StatusCodes,
     StringAttribute, TraceCondition, TraceState, TraceTest,
 };
 use tailsift_trace::{
@@ -210,6 +210,15 @@ fn for_models() -> Vec<(&'static str, Kind)> {
         value: None,
         traces_per_second: 10,
     };
+    let per_key = RatePerKey {
+        by: vec![
+            KeyPart::Attribute("http.route".into()),
+            KeyPart::Derived(DerivedName::ModelVersion),
+        ],
+        traces_per_second: 50,
+        keys_max: 1000,
+        interval: Millis(15_000),
+    };
     let sum = Measure::Sum("gen_ai.usage.input_tokens".into());
     let count = Measure::Count(SpanMatch {
         derived: vec![(DerivedName::PreprocessingVersion, "7".into())],
@@ -234,6 +243,7 @@ fn for_models() -> Vec<(&'static str, Kind)> {
         ("fragmented", Kind::Fragmented(Fragmented { missing_parents_above: 2 })),
         ("forced", Kind::Forced(forced)),
         ("drift", Kind::Drift(drift)),
+        ("rate_per_key", Kind::RatePerKey(per_key)),
     ]
 }
 

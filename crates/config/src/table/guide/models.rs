@@ -2,7 +2,7 @@
 
 use super::Guide;
 
-pub(super) static OURS: [Guide; 7] = [
+pub(super) static OURS: [Guide; 8] = [
     Guide {
         kind: "low_confidence",
         meaning: "Keeps a trace in which a model was not sure: the confidence on a span, under one \
@@ -86,6 +86,20 @@ pub(super) static OURS: [Guide; 7] = [
             "Each partition of the input has an equal share of the rate: with many partitions a \
              single one has little, though its first request always passes.",
             "Any value but `false` asks, unless `value` says which.",
+        ],
+    },
+    Guide {
+        kind: "rate_per_key",
+        meaning: "Keeps so many traces a second in all, and of those whose key is rare a larger part: \
+            the budget is divided by the logarithm of how frequent keys are. Each trace is kept or \
+            not by its own randomness, so the probability of what is kept is known.",
+        example: "- name: some-of-each\n  type: rate_per_key\n  rate_per_key:\n    by: [service.name, http.route]\n    traces_per_second: 50\n",
+        cost: "A span: its attributes of interest are searched for the key. A trace: 8 bytes for each \
+            attribute of `by` and 8 more, in one place that is allocated with its first span; a \
+            look-up among at most `keys_max` keys.",
+        pitfalls: &[
+            "What is usual is learned for each partition, and begins anew with each owner.",
+            "Keys beyond `keys_max` share one part: leave IDs out of `by`.",
         ],
     },
     Guide {
