@@ -73,6 +73,7 @@ pub(crate) struct Places {
     buckets: Range<usize>,
     composites: Range<usize>,
     baselines: Range<usize>,
+    rates: Range<usize>,
 }
 
 impl Budgets {
@@ -82,6 +83,7 @@ impl Budgets {
             buckets: before.buckets.end..self.buckets.len(),
             composites: before.composites.end..self.composites.len(),
             baselines: before.baselines.end..self.baselines,
+            rates: before.rates.end..self.rates,
         }
     }
 
@@ -171,6 +173,7 @@ impl Limiters {
             .clone_from_slice(&others.composites[from.composites.clone()]);
         self.baselines[to.baselines.clone()]
             .clone_from_slice(&others.baselines[from.baselines.clone()]);
+        self.rates[to.rates.clone()].clone_from_slice(&others.rates[from.rates.clone()]);
     }
 
     /// Counts a trace of a key, and says whether to keep it.

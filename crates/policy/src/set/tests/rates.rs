@@ -167,3 +167,18 @@ fn wrong_rates_are_refused() {
         "policies[0].rate_per_key.by[1]: must name an attribute, got \"\"",
     );
 }
+
+#[test]
+fn what_is_known_of_keys_outlasts_a_change_of_other_policies() {
+    let rate = || Policy::new("rate", Kind::RatePerKey(by(&["k"])));
+    let other = Policy::new("errors", errors());
+    let before = PolicySet::compile(vec![rate()], Semantics::default()).unwrap();
+    let after = PolicySet::compile(vec![other, rate()], Semantics::default()).unwrap();
+    let spans = [span("a", 1, 2)];
+    let mut limiters = before.limiters(1);
+    kept(&before, &mut limiters, 0, 1000, &spans);
+    let (mut taken, mut full) = (after.limiters_after(&before, &limiters), after.limiters(1));
+    let thinned = kept(&before, &mut limiters, 10_000, 10, &spans);
+    assert_eq!(kept(&after, &mut taken, 10_000, 10, &spans), thinned);
+    assert!(kept(&after, &mut full, 10_000, 10, &spans) > thinned, "an unknown key is not thinned");
+}
