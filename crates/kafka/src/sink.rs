@@ -321,10 +321,20 @@ impl Sink {
         while let Some(record) = cursor.next(&self.settings, &work.epoch, &work.batches) {
             match self.producers().of(record.is_export).try_send(&record) {
                 TrySend::Sent => cursor.advance(&work.epoch),
-                TrySend::Full => return Ok(Next::Later(Step::Send { metadata, cursor })),
-                TrySend::Refused(error) => {
+                refused @ (TrySend::Full | TrySend::Refused(_)) => {
                     let topic = record.topic.to_owned();
-                    return self.failed("sending", &error, Some(&topic));
+                    // The reason may be what became of earlier records. The count first: a failure
+                    // is noted before its record leaves the count.
+                    let in_flight = self.producers().in_flight_count();
+                    if let Some(Failure { error, topic }) = self.producers().first_failure() {
+                        return self.failed("writing", &error, topic.as_deref());
+                    }
+                    if let TrySend::Refused(error) = refused
+                        && in_flight == 0
+                    {
+                        return self.failed("sending", &error, Some(&topic));
+                    }
+                    return Ok(Next::Later(Step::Send { metadata, cursor }));
                 }
             }
         }
