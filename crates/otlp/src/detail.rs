@@ -157,12 +157,7 @@ fn read_span(mut fields: Cursor<'_>) -> Result<DetailedSpan, ScanError> {
             span::ATTRIBUTES => detail.attributes.push(read_attribute(fields.message()?)?),
             span::EVENTS => detail.events.push(read_event(fields.message()?)?),
             span::STATUS => read_status(fields.message()?, &mut detail)?,
-            span::FLAGS => drop(fields.fixed32()?),
-            span::TRACE_STATE | span::LINKS => drop(fields.delimited()?),
-            span::DROPPED_ATTRIBUTES_COUNT
-            | span::DROPPED_EVENTS_COUNT
-            | span::DROPPED_LINKS_COUNT => drop(fields.varint()?),
-            other => fields.skip_unknown(other, span::KNOWN)?,
+            other => span::skip(&mut fields, other)?,
         }
     }
     Ok(detail)

@@ -2,6 +2,9 @@
 
 use std::ops::RangeInclusive;
 
+use crate::ScanError;
+use crate::wire::Cursor;
+
 pub(crate) const VARINT: u32 = 0;
 pub(crate) const FIXED64: u32 = 1;
 pub(crate) const DELIMITED: u32 = 2;
@@ -84,6 +87,21 @@ pub(crate) mod span {
     pub(crate) const DROPPED_LINKS_COUNT: u32 = key(14, VARINT);
     pub(crate) const STATUS: u32 = key(15, DELIMITED);
     pub(crate) const FLAGS: u32 = key(16, FIXED32);
+
+    /// Skips a field of a span whose key was read; one of a known number with another wire type is
+    /// an error.
+    pub(crate) fn skip(fields: &mut Cursor<'_>, key: u32) -> Result<(), ScanError> {
+        match key {
+            TRACE_ID | SPAN_ID | TRACE_STATE | PARENT_SPAN_ID | NAME | ATTRIBUTES | EVENTS
+            | LINKS | STATUS => fields.delimited().map(drop),
+            START_TIME | END_TIME => fields.fixed64().map(drop),
+            FLAGS => fields.fixed32().map(drop),
+            KIND | DROPPED_ATTRIBUTES_COUNT | DROPPED_EVENTS_COUNT | DROPPED_LINKS_COUNT => {
+                fields.varint().map(drop)
+            }
+            other => fields.skip_unknown(other, KNOWN),
+        }
+    }
 }
 
 /// `Span.Event`.

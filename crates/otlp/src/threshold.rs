@@ -132,19 +132,7 @@ impl<'p> Walk<'p> {
                     let header = fields.delimited()?;
                     is_repeated |= found.replace((at..fields.position(), header)).is_some();
                 }
-                span::PARENT_SPAN_ID
-                | span::NAME
-                | span::ATTRIBUTES
-                | span::EVENTS
-                | span::LINKS
-                | span::STATUS => drop(fields.delimited()?),
-                span::START_TIME | span::END_TIME => drop(fields.fixed64()?),
-                span::FLAGS => drop(fields.fixed32()?),
-                span::KIND
-                | span::DROPPED_ATTRIBUTES_COUNT
-                | span::DROPPED_EVENTS_COUNT
-                | span::DROPPED_LINKS_COUNT => drop(fields.varint()?),
-                other => fields.skip_unknown(other, span::KNOWN)?,
+                other => span::skip(&mut fields, other)?,
             }
         }
         let (place, header) = found.unwrap_or((behind_ids..behind_ids, b""));

@@ -39,7 +39,7 @@ impl Pace {
     pub(super) fn take(&self, partition: i32, bytes: usize, batch_size: usize) -> Option<Share> {
         let mut outstanding = self.outstanding();
         let held = outstanding.bytes.entry(partition).or_default();
-        if *held > 0 && *held >= batch_size {
+        if *held >= batch_size.max(1) {
             return None;
         }
         *held = held.saturating_add(bytes);
@@ -48,21 +48,27 @@ impl Pace {
 
     /// It was not handed over after all.
     pub(super) fn give_back(&self, share: Share) {
-        if let Some(held) = self.outstanding().bytes.get_mut(&share.partition) {
-            *held = held.saturating_sub(share.bytes);
-        }
+        self.outstanding().give_back(share);
     }
 
     /// It was acknowledged by this partition, or given up.
     pub(super) fn settle(&self, share: Share, partition: i32) {
-        self.give_back(share);
         let mut outstanding = self.outstanding();
+        outstanding.give_back(share);
         outstanding.partitions = outstanding.partitions.max(partition.saturating_add(1));
     }
 
     /// Holds plain data: a panic elsewhere leaves nothing half done.
     fn outstanding(&self) -> MutexGuard<'_, Outstanding> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Outstanding {
+    fn give_back(&mut self, share: Share) {
+        if let Some(held) = self.bytes.get_mut(&share.partition) {
+            *held = held.saturating_sub(share.bytes);
+        }
     }
 }
 

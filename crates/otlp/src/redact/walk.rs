@@ -125,16 +125,7 @@ impl<'r, 'p> Walk<'r, 'p> {
                 span::EVENTS => self.item(&mut fields, at, Self::event)?,
                 span::LINKS => self.item(&mut fields, at, Self::link)?,
                 span::STATUS => self.item(&mut fields, at, Self::status)?,
-                span::TRACE_ID | span::SPAN_ID | span::TRACE_STATE | span::PARENT_SPAN_ID => {
-                    fields.delimited()?;
-                }
-                span::START_TIME | span::END_TIME => drop(fields.fixed64()?),
-                span::FLAGS => drop(fields.fixed32()?),
-                span::KIND
-                | span::DROPPED_ATTRIBUTES_COUNT
-                | span::DROPPED_EVENTS_COUNT
-                | span::DROPPED_LINKS_COUNT => drop(fields.varint()?),
-                other => fields.skip_unknown(other, span::KNOWN)?,
+                other => span::skip(&mut fields, other)?,
             }
         }
         Ok(Fate::Stays)
