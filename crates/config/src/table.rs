@@ -125,7 +125,7 @@ pub(crate) static ROOT: Section = Section {
             "workers",
             Type::Integer { min: 0, max: 1024 },
             Default("0"),
-            "Threads, each a member of the group; 0 means one per core",
+            "Threads, each a member of the group; 0 means one per core. Where one process re-keys and processes, that many of each kind; 0 then means that both kinds share the cores",
         ),
         key(
             "delivery",

@@ -76,12 +76,23 @@ pub(crate) enum Role {
 }
 
 impl Role {
-    /// How many workers of each kind: processors, then re-key workers.
+    /// How many workers of each kind: processors, then re-key workers. Both kinds share the cores,
+    /// where a number is not asked for: more threads than cores get nothing done sooner, and each
+    /// costs a consumer, a producer and what those hold.
     fn workers(self, config: &Config) -> (usize, usize) {
-        let workers = build::worker_count(config);
         let rekeys = config.repartition.is_some() && self != Self::Processor;
         let processes = self != Self::Rekey;
-        (workers * usize::from(processes), workers * usize::from(rekeys))
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        match (config.workers, processes && rekeys) {
+            (0, true) => Self::share(cores()),
+            (0, false) => (cores() * usize::from(processes), cores() * usize::from(rekeys)),
+            (asked, _) => (asked * usize::from(processes), asked * usize::from(rekeys)),
+        }
+    }
+
+    /// Cores shared between processors and re-key workers, one each at least.
+    fn share(cores: usize) -> (usize, usize) {
+        ((cores / 2).max(1), cores.div_ceil(2).max(1))
     }
 }
 
@@ -157,7 +168,7 @@ impl App {
     /// # Errors
     /// If topics are missing or Kafka does not answer.
     pub(crate) fn start(config: &Config) -> anyhow::Result<Running> {
-        let health = Arc::new(Health::new(build::worker_count(config)));
+        let health = Arc::new(Health::new(Role::default().workers(config).0));
         let live = Arc::new(live_view(config));
         let wishes = Wishes { topics_are_made: true, ..Wishes::default() };
         let secrets = Arc::new(Secrets::new(config.clone()));
@@ -192,6 +203,7 @@ impl App {
         let parts = Arc::new(build::Parts::new(
             Arc::clone(secrets),
             wishes,
+            workers,
             Arc::clone(&stop),
             Arc::clone(&board),
             Arc::clone(health),
@@ -386,5 +398,15 @@ impl Http {
             sender.send_replace(true);
         }
         runtime.shutdown_timeout(Duration::from_secs(2));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processors_and_rekey_workers_share_the_cores() {
+        assert_eq!([1, 2, 3, 4, 16].map(Role::share), [(1, 1), (1, 1), (1, 2), (2, 2), (8, 8)]);
     }
 }

@@ -254,8 +254,8 @@ impl Transactional {
     }
 
     pub(super) fn try_send(&self, record: &OutgoingRecord<'_>) -> TrySend {
-        // The rest of an epoch is small.
-        if !record.is_export {
+        // The rest of an epoch is small; what a stage moves comes in few records.
+        if !record.is_export || record.partition.is_some() {
             return self.hand_over(record, None);
         }
         let pace = &self.producer.context().pace;

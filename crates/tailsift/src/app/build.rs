@@ -22,14 +22,6 @@ use crate::secrets::{Follower, Secrets};
 use crate::shutdown::Stop;
 use crate::worker::{Clocks, Fit, Format, RecordReader, Restoring, Shadow, Worker, WorkerCore};
 
-/// How many workers a configuration asks for.
-pub(crate) fn worker_count(config: &Config) -> usize {
-    match config.workers {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        workers => workers,
-    }
-}
-
 /// How to reach the cluster.
 pub(crate) fn client_settings(config: &Config) -> ClientSettings {
     cluster_settings(&config.kafka)
@@ -102,6 +94,8 @@ pub(crate) struct Parts {
     /// fence each other.
     random: u64,
     wishes: Wishes,
+    /// How many there are of them: they share the memory.
+    processors: usize,
     stop: Arc<Stop>,
     board: Arc<Board>,
     health: Arc<Health>,
@@ -112,13 +106,14 @@ impl Parts {
     pub(crate) fn new(
         secrets: Arc<Secrets>,
         wishes: Wishes,
+        processors: usize,
         stop: Arc<Stop>,
         board: Arc<Board>,
         health: Arc<Health>,
         live: Arc<LiveView>,
     ) -> Self {
         let random = RandomState::new().hash_one(std::process::id());
-        Self { secrets, random, wishes, stop, board, health, live }
+        Self { secrets, random, wishes, processors, stop, board, health, live }
     }
 
     /// The names of the policies in force.
@@ -140,7 +135,7 @@ impl Parts {
             .with_context(|| format!("worker {number}"))?;
         let sink = Sink::new(self.sink_settings(config, number, shared_names.clone()));
         let input_partitions = u32::try_from(partitions).unwrap_or(1).max(1);
-        let limits = Limits { input_partitions, ..config.limits(worker_count(config)) };
+        let limits = Limits { input_partitions, ..config.limits(self.processors) };
         let mut shard = Shard::new(Arc::clone(&policies), limits);
         shard.report_judged(config.http.is_some());
         let names = policies.names();
