@@ -15,6 +15,7 @@ mod partitioner;
 mod polled;
 mod reader;
 mod restorer;
+mod seeker;
 mod sink;
 mod source;
 mod text;
@@ -48,6 +49,7 @@ pub use offsets::{Isolation, PartitionOffset};
 pub use partitioner::{Partitioner, partition_fnv1a, partition_murmur2};
 pub use reader::{ReadRange, Reader, RecordRef, StoredRecord};
 pub use restorer::{Recovered, RestoreSettings, Restorer};
+pub use seeker::{Offsets, Seeker, Sought};
 pub use sink::{Delivery, Sink, SinkEvent, SinkSettings, SinkStats};
 pub use source::{
     Assigned, Membership, RevokeHandler, Source, SourceEvent, SourceRecord, SourceSettings, Start,

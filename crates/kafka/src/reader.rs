@@ -220,7 +220,11 @@ impl Reader {
     }
 }
 
-impl RecordRef<'_> {
+impl<'a> RecordRef<'a> {
+    pub(crate) fn new(message: &'a BorrowedMessage<'a>) -> Self {
+        Self(message)
+    }
+
     /// Its partition.
     pub fn partition(&self) -> i32 {
         self.0.partition()
