@@ -4,6 +4,7 @@ mod derive;
 mod input;
 mod redaction;
 mod reload;
+mod second_chance;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -33,6 +34,7 @@ pub(crate) fn config(root: &Node, check: &mut Check) -> Option<Config> {
     let window = window(&view, check);
     let repartition = input::repartition(&view, group.as_deref(), window.as_ref(), check);
     let decisions = decisions(&view, group.as_deref(), window.as_ref(), check);
+    let second_chance = second_chance::second_chance(&view, decisions.as_ref(), check);
     check_topics(&view, group.as_deref(), check);
     let policies = policies(root, &view, check);
     let http = http(&view);
@@ -55,6 +57,7 @@ pub(crate) fn config(root: &Node, check: &mut Check) -> Option<Config> {
         repartition: repartition?,
         output: output?,
         decisions: decisions?,
+        second_chance: second_chance?,
         dead_letters: dead_letters?,
         window: window?,
         reload: reload?,

@@ -57,5 +57,5 @@ pub use reload::{Reload, Token};
 pub use schema::json_schema;
 pub use settings::{
     Compression, Config, Decisions, Delivery, Encoding, Http, Input, Kafka, KeyedBy, Output,
-    Partitioner, Repartition, Start, Window,
+    Partitioner, Repartition, SecondChance, Start, Window,
 };

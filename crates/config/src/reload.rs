@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::settings::{Config, Decisions, Http, Input, Kafka, Output, Repartition, Window};
+use crate::settings::{
+    Config, Decisions, Http, Input, Kafka, Output, Repartition, SecondChance, Window,
+};
 
 /// How rules are replaced at run time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,8 +85,8 @@ impl Config {
         compare!(
             names, "", Config, self, other,
             [group, instance, workers, delivery, epoch, dead_letters]
-            ~ [kafka, reload_interval, input, repartition, output, decisions, window, reload, http,
-               policies, semantics, redaction]
+            ~ [kafka, reload_interval, input, repartition, output, decisions, second_chance, window,
+               reload, http, policies, semantics, redaction]
         );
         compare!(
             names, "input.", Input, input, other.input,
@@ -96,6 +98,14 @@ impl Config {
             [topic, max_message_bytes, buffer_limit, compression, partitioner, kafka] ~ []
         );
         compare!(names, "decisions.", Decisions, decisions, other.decisions, [topic, remember] ~ []);
+        match (self.second_chance, other.second_chance) {
+            (Some(one), Some(other)) => compare!(
+                names, "second_chance.", SecondChance, one, other,
+                [remember, timeout, traces_per_second, bytes_per_second] ~ []
+            ),
+            (None, None) => {}
+            (Some(_), None) | (None, Some(_)) => names.push("second_chance.enabled"),
+        }
         compare!(
             names, "window.", Window, window, other.window,
             [

@@ -40,6 +40,8 @@ pub struct Config {
     pub output: Output,
     /// Verdicts, logged and remembered.
     pub decisions: Decisions,
+    /// What becomes of dropped traces that late spans want kept; `None` = they stay dropped.
+    pub second_chance: Option<SecondChance>,
     /// The topic for records that cannot be read; `None` = they are counted and logged only.
     pub dead_letters: Option<String>,
     /// How long traces wait, and how much is held.
@@ -203,6 +205,20 @@ pub enum Partitioner {
     Murmur2,
 }
 
+/// What becomes of dropped traces that late spans want kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SecondChance {
+    /// How long (stream time) after its verdict or last late span a trace may be turned: 1 ms to
+    /// `decisions.remember`.
+    pub remember: Duration,
+    /// How long records are waited for: 100 ms to 10 min.
+    pub timeout: Duration,
+    /// Traces a second that are read again: 0 to a million.
+    pub traces_per_second: u64,
+    /// Bytes a second of their records: 0 to 1 TiB.
+    pub bytes_per_second: u64,
+}
+
 /// Verdicts, logged and remembered.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Decisions {
@@ -279,6 +295,12 @@ impl Config {
             decision_wait: millis(window.decision_wait),
             decision_wait_after_root: window.decision_wait_after_root_received.map(millis),
             remember: millis(self.decisions.remember),
+            second_chance: self.second_chance.map(|chance| tailsift_sampler::SecondChance {
+                remember: millis(chance.remember),
+                traces_per_second: chance.traces_per_second,
+                bytes_per_second: chance.bytes_per_second,
+                ..tailsift_sampler::SecondChance::default()
+            }),
             idle_grace: millis(self.input.idle_grace),
             memory_bytes: window.memory_limit / workers.max(1),
             spans_per_trace: window.spans_per_trace_limit,

@@ -154,6 +154,12 @@ pub(crate) static ROOT: Section = Section {
             "Verdicts: where they are logged, and how long late spans follow them",
         ),
         key(
+            "second_chance",
+            Type::Section(&SECOND_CHANCE),
+            Optional("all defaults"),
+            "Dropped traces that late spans want kept: their records are read again from the input topic",
+        ),
+        key(
             "dead_letters",
             Type::SectionOrOff(&DEAD_LETTERS),
             Optional("all defaults"),
@@ -215,10 +221,6 @@ pub(crate) static ROOT: Section = Section {
         ),
     ],
     refused: &[
-        refused(
-            "second_chance",
-            "is not supported by this version: a fixed window.decision_wait that outlasts late spans does",
-        ),
         refused("num_traces", "is the Collector's: tailsift is bounded by window.memory_limit"),
         refused("expected_new_traces_per_sec", "is the Collector's and not needed here: remove it"),
         refused(
@@ -290,6 +292,42 @@ static DECISIONS: Section = Section {
             Type::Duration { min: ms(1), max: LONGEST },
             Default("10m"),
             "How long late spans follow their trace's verdict; at least window.decision_wait, which is the default if it is longer",
+        ),
+    ],
+    refused: &[],
+};
+
+static SECOND_CHANCE: Section = Section {
+    keys: &[
+        key(
+            "enabled",
+            Type::Boolean,
+            Default("false"),
+            "A late span of a dropped trace that a policy is certain to keep has the whole trace read again and kept, once; never one that a `drop` policy dropped, and never for the sake of chance or a rate. Not with `compatibility: collector`",
+        ),
+        key(
+            "remember",
+            Type::Duration { min: ms(1), max: LONGEST },
+            Default("2m"),
+            "How long after its verdict, or its last late span, a trace has this chance; at most decisions.remember, which is the default if it is shorter. The input topic has to hold records for as long as that and the longest wait together, and what it lags behind",
+        ),
+        key(
+            "timeout",
+            Type::Duration { min: ms(100), max: ms(600_000) },
+            Default("10s"),
+            "How long records are waited for; what is there by then is kept, marked `tailsift.partial: timeout`. Offsets are not committed beyond a trace that waits",
+        ),
+        key(
+            "traces_per_second",
+            Type::Integer { min: 0, max: 1_000_000 },
+            Default("100"),
+            "So many traces a second are read again, on the stream's clock and all partitions together; 10 s of it may come at once. Of traces beyond that the late spans alone are kept, marked `tailsift.partial: budget`",
+        ),
+        key(
+            "bytes_per_second",
+            Type::Size { min: 0, max: 1 << 40 },
+            Default("20MB"),
+            "The same in bytes of the records that hold them",
         ),
     ],
     refused: &[],

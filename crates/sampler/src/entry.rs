@@ -3,7 +3,7 @@
 use tailsift_policy::{Decision, Facts};
 use tailsift_trace::{Millis, TraceId};
 
-use crate::Sources;
+use crate::{Sources, Turned};
 
 /// Which life of a partition's log a checkpoint belongs to, and how far that has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -33,6 +33,12 @@ pub struct Entry {
     pub facts: Option<Facts>,
     /// Of a dropped trace: where its records are.
     pub sources: Option<Sources>,
+    /// Bytes of those records' values.
+    pub source_bytes: u64,
+    /// Of a trace that was dropped and is kept now: how it was turned.
+    pub turned: Option<Turned>,
+    /// Of such a trace: where records are that could not be read again.
+    pub missing: Option<Sources>,
 }
 
 /// What happened to a trace.
@@ -72,7 +78,8 @@ impl Entry {
     /// Bytes held, about.
     pub fn bytes(&self) -> usize {
         let heap = self.facts.as_ref().map_or(0, Facts::heap_bytes)
-            + self.sources.as_ref().map_or(0, Sources::heap_bytes);
+            + self.sources.as_ref().map_or(0, Sources::heap_bytes)
+            + self.missing.as_ref().map_or(0, Sources::heap_bytes);
         size_of::<Self>() + heap
     }
 }

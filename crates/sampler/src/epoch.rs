@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tailsift_policy::{Decision, SubPolicy, Vote};
 use tailsift_trace::{Millis, TraceId};
 
-use crate::{Checkpoint, Entry, LiveFrom};
+use crate::{Checkpoint, Entry, LiveFrom, Turned};
 
 /// Everything since the last cut, to be committed as one.
 #[derive(Debug, Default)]
@@ -77,6 +77,8 @@ pub struct Export {
     pub decision: Decision,
     /// These spans came after the verdict.
     pub late: bool,
+    /// It was dropped before; this is all of it, late spans included, as far as it was found.
+    pub turned: Option<Turned>,
     /// How many spans.
     pub spans: u32,
     /// Stream time of the decision (of its arrival, if late).

@@ -3,7 +3,7 @@
 //!
 //! A [`Shard`] is the state of the partitions that one worker owns. The shell hands it scanned
 //! records (`handle_*`), then drains what it wants done ([`Shard::poll_epoch`],
-//! [`Shard::poll_judged`]). It has no clock, does no I/O and starts no thread: time comes in as
+//! [`Shard::poll_reread`], [`Shard::poll_judged`]). It has no clock, does no I/O and starts no thread: time comes in as
 //! an argument, so that a simulated world and Kafka drive the same code.
 //!
 //! ```
@@ -26,6 +26,7 @@ mod decision_cache;
 mod entry;
 mod epoch;
 mod keying;
+mod known;
 mod ledger;
 mod limits;
 mod log_positions;
@@ -40,6 +41,9 @@ mod sources;
 mod stats;
 mod stream_time;
 mod trial;
+mod turn;
+mod turn_budget;
+mod turns;
 mod window;
 
 pub use commit::{Commit, DecisionBatch};
@@ -55,3 +59,7 @@ pub use sources::Sources;
 pub use stats::{Gauges, Progress, Stats};
 pub use tailsift_policy::{Chance, CloseReason, Decision, Facts, Threshold, Verdict};
 pub use trial::{Manner, Trial, Tried};
+pub use turn::{
+    Missing, Partial, Reread, RereadAnswer, RereadSource, SecondChance, SourceSpans, Turned,
+    TurnedTrace,
+};

@@ -2,6 +2,8 @@
 
 use tailsift_trace::Millis;
 
+use crate::SecondChance;
+
 /// How long traces wait and how much a shard may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -11,6 +13,8 @@ pub struct Limits {
     pub decision_wait_after_root: Option<Millis>,
     /// A verdict is remembered this long (stream time) for late spans; at least `decision_wait`.
     pub remember: Millis,
+    /// How dropped traces are given a second chance; `None` = late spans follow the drop.
+    pub second_chance: Option<SecondChance>,
     /// How far behind the wall clock an idle partition's stream time stays: producers' linger
     /// and retries.
     pub idle_grace: Millis,
@@ -36,6 +40,7 @@ impl Default for Limits {
             decision_wait: Millis::from_secs(30),
             decision_wait_after_root: None,
             remember: Millis::from_secs(600),
+            second_chance: None,
             idle_grace: Millis::from_secs(2),
             memory_bytes: 1 << 30,
             spans_per_trace: 100_000,

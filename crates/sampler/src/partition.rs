@@ -8,16 +8,25 @@ use tailsift_trace::{Batch, Chunk, Millis, TraceId};
 use crate::close::CloseRule;
 use crate::deadline::Deadlines;
 use crate::decision_cache::Decided;
+use crate::known::{Known, Read};
 use crate::ledger::{Arrival, Ledger};
 use crate::segment::Segments;
 use crate::slab::Key;
 use crate::stream_time::StreamTime;
+use crate::turns::Turns;
 use crate::window::{OpenTrace, Place, Window};
-use crate::{Checkpoint, DeadLetter, EntryKind, Export, Judged, LiveFrom, RecordAt, Stats};
+use crate::{
+    Checkpoint, DeadLetter, EntryKind, Export, Judged, LiveFrom, RecordAt, Stats, TurnedTrace,
+};
 
 mod cut;
+mod late;
 mod refold;
 mod restore;
+mod turn;
+
+use late::Late;
+use turn::Chances;
 
 /// What an entry that waits to be written down counts for, about.
 const ENTRY_BYTES: usize = 128;
@@ -30,6 +39,8 @@ pub(crate) struct Common<'a> {
     pub(crate) stats: &'a mut Stats,
     /// Where judged traces are reported; `None` if nobody looks.
     pub(crate) judged: Option<&'a mut Vec<Judged>>,
+    /// Where turned verdicts are; likewise.
+    pub(crate) turned: Option<&'a mut Vec<TurnedTrace>>,
     pub(crate) votes: &'a mut Vec<Option<Vote>>,
     pub(crate) sequence: &'a mut u64,
 }
@@ -57,6 +68,10 @@ pub(crate) struct Partition {
     by_arrival: Deadlines,
     by_root: Option<Deadlines>,
     remember: Millis,
+    /// `None` = late spans follow a drop.
+    chances: Option<Chances>,
+    /// Dropped traces that late spans want kept.
+    turns: Turns,
     /// Traces that reached a limit within the record at hand.
     full: Vec<(Key, CloseReason)>,
     /// What the policies' budgets have left here.
@@ -95,7 +110,10 @@ impl Partition {
         for chunk in &batch.chunks {
             match self.window.find(chunk.trace_id) {
                 Some(Place::Open(key)) => self.grow(key, at, batch, chunk, common),
-                Some(Place::Decided(key)) => self.follow(key, at, batch, chunk, common),
+                Some(Place::Decided(key)) => {
+                    let now = self.clock.now().unwrap_or(self.wall);
+                    self.follow(key, &Late { at, batch, chunk, before, now }, common);
+                }
                 None => {
                     let key = self.open(at, chunk.trace_id, before, common);
                     self.grow(key, at, batch, chunk, common);
@@ -191,6 +209,7 @@ impl Partition {
         let trace = self.window.grow(key, at.offset, stored, at.headers, |facts| {
             common.policies.fold_at(now, facts, batch, chunk, &mut common.stats.tally);
         });
+        trace.source_bytes = trace.source_bytes.saturating_add(at.bytes as u64);
         if let Some(by_root) = &mut self.by_root
             && trace.facts.root_seen
             && !trace.root_filed
@@ -205,59 +224,14 @@ impl Partition {
         }
     }
 
-    /// Spans of a trace that was judged: they follow its verdict.
-    fn follow(
-        &mut self,
-        key: Key,
-        at: &RecordAt<'_>,
-        batch: &Batch<'_>,
-        chunk: &Chunk,
-        common: &mut Common<'_>,
-    ) {
-        let now = self.clock.now().unwrap_or(self.wall);
-        let decided =
-            self.window.decided_mut(key).expect("the index names remembered verdicts only");
-        if at.offset < decided.through {
-            return;
-        }
-        decided.expiry = decided.expiry.max(now + self.remember);
-        let spans = u64::from(chunk.spans.end - chunk.spans.start);
-        match decided.decision.verdict {
-            Verdict::Keep => {
-                let export = late_export(decided.decision, now, at, batch, chunk);
-                common.stats.late_spans_kept += spans;
-                common.stats.kept_spans += spans;
-                self.output_bytes += export.bytes();
-                self.exports.push(export);
-            }
-            Verdict::Drop => {
-                common.stats.late_spans_dropped += spans;
-                common.stats.dropped_spans += spans;
-                if let Some(sources) = &mut decided.sources {
-                    sources.push(at.offset);
-                }
-                if let Some(facts) = &mut decided.facts {
-                    let tally = &mut common.stats.tally;
-                    common.policies.fold_at(Some(now), facts, batch, chunk, tally);
-                    if !decided.would_have_kept
-                        && common.policies.certain_keep(decided.trace_id, facts).is_some()
-                    {
-                        decided.would_have_kept = true;
-                        common.stats.late_would_have_kept += 1;
-                    }
-                    facts.forget_kin();
-                }
-            }
-        }
-        if self.window.note_late(key) {
-            self.output_bytes += ENTRY_BYTES;
-        }
-    }
-
     /// Judges what is due: limits reached, then deadlines. Nothing while a replay is under way.
     fn settle(&mut self, common: &mut Common<'_>) {
         if self.replay.is_some() {
             return;
+        }
+        self.settle_refused(common);
+        if let (Some(now), Some(chances)) = (self.clock.now(), &self.chances) {
+            self.window.let_go(now, chances.lag);
         }
         while let Some((key, reason)) = self.full.pop() {
             self.judge(key, reason, common);
@@ -335,12 +309,13 @@ impl Partition {
     }
 
     fn remember(&mut self, trace: OpenTrace, decision: Decision, time: Millis) {
-        let OpenTrace { trace_id, mut facts, mut sources, .. } = trace;
-        sources.shrink();
-        facts.forget_kin();
-        let (facts, sources) = match decision.verdict {
-            Verdict::Keep => (None, None),
-            Verdict::Drop => (Some(facts), Some(sources)),
+        let OpenTrace { trace_id, facts, sources, source_bytes, .. } = trace;
+        // What a policy dropped, or the Collector's bound on size, stays dropped.
+        let is_nobodys =
+            decision.policy.is_none() && decision.close_reason != CloseReason::TooLarge;
+        let known = match decision.verdict {
+            Verdict::Drop if is_nobodys => Some(Known::new(&Read { facts, sources, source_bytes })),
+            Verdict::Drop | Verdict::Keep => None,
         };
         self.output_bytes += ENTRY_BYTES;
         self.window.decide(Decided {
@@ -348,8 +323,9 @@ impl Partition {
             decision,
             through: self.next_offset,
             expiry: time + self.remember,
-            facts,
-            sources,
+            known,
+            turn: None,
+            turned: None,
             would_have_kept: false,
             unlogged: Some(EntryKind::Decide),
             logged: 0,
@@ -373,6 +349,7 @@ impl Partition {
             trace_id: trace.trace_id,
             decision,
             late: false,
+            turned: None,
             spans: trace.facts.spans,
             time,
             headers: trace.headers.clone(),
@@ -389,8 +366,15 @@ impl Partition {
         self.window.forget_one(Millis(i64::MAX), committed)
     }
 
+    /// The first record that is still needed: of a trace that waits for its verdict, or of late
+    /// spans that wait for the rest of theirs.
+    fn oldest_needed(&mut self) -> Option<Arrival> {
+        let oldest = self.oldest().into_iter().chain(self.turns.oldest());
+        oldest.min_by_key(|arrival| arrival.offset)
+    }
+
     pub(crate) fn low_watermark(&mut self) -> i64 {
-        self.oldest().map_or(self.next_offset, |arrival| arrival.offset)
+        self.oldest_needed().map_or(self.next_offset, |arrival| arrival.offset)
     }
 
     pub(crate) fn oldest_open(&mut self) -> Millis {
@@ -419,31 +403,15 @@ impl Partition {
     pub(crate) fn window_bytes(&self) -> usize {
         let roots = self.by_root.as_ref().map_or(0, Deadlines::bytes);
         let queues = self.ledger.bytes() + self.by_arrival.bytes() + roots;
-        self.segments.bytes() + self.window.open_bytes() + queues
+        self.segments.bytes() + self.window.open_bytes() + queues + self.turns.bytes()
+    }
+
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     pub(crate) fn output_bytes(&self) -> usize {
         self.output_bytes
-    }
-}
-
-fn late_export(
-    decision: Decision,
-    now: Millis,
-    at: &RecordAt<'_>,
-    batch: &Batch<'_>,
-    chunk: &Chunk,
-) -> Export {
-    let pieces = batch.pieces_of(chunk).iter();
-    let payload = pieces.flat_map(|piece| piece.bytes(&batch.shared)).copied().collect();
-    Export {
-        trace_id: chunk.trace_id,
-        decision,
-        late: true,
-        spans: chunk.spans.end - chunk.spans.start,
-        time: now,
-        headers: at.headers.into(),
-        payload: Arc::new(payload),
     }
 }
 

@@ -8,7 +8,10 @@ use tailsift_trace::{Batch, Millis};
 
 use crate::keying::Sightings;
 use crate::partition::{Common, Partition};
-use crate::{DeadLetter, Epoch, Gauges, Judged, Limits, Progress, Restored, Stats};
+use crate::{
+    DeadLetter, Epoch, Gauges, Judged, Limits, Progress, Reread, RereadAnswer, Restored, Stats,
+    TurnedTrace,
+};
 
 /// Where and when a record was read.
 #[derive(Debug, Clone, Copy)]
@@ -52,6 +55,7 @@ pub struct Shard {
     sightings: Sightings,
     stats: Stats,
     judged: Vec<Judged>,
+    turned: Vec<TurnedTrace>,
     reports_judged: bool,
     votes: Vec<Option<Vote>>,
     /// Bytes of window and remembered verdicts, kept up to date as partitions change.
@@ -76,6 +80,7 @@ impl Shard {
             sightings: Sightings::new(),
             stats: Stats { kept_by_policy, ..Stats::default() },
             judged: Vec::new(),
+            turned: Vec::new(),
             reports_judged: false,
             votes: Vec::new(),
             memory: 0,
@@ -116,8 +121,8 @@ impl Shard {
         }
     }
 
-    /// Whether judged traces are reported by [`poll_judged`](Self::poll_judged), which must then
-    /// be drained after every call.
+    /// Whether judged traces are reported by [`poll_judged`](Self::poll_judged), and turned ones by
+    /// [`poll_turned`](Self::poll_turned), which must then be drained after every call.
     pub fn report_judged(&mut self, wanted: bool) {
         self.reports_judged = wanted;
     }
@@ -188,6 +193,7 @@ impl Shard {
         for id in partitions {
             let Some(partition) = self.partitions.remove(id) else { continue };
             self.stats.spans_given_up += partition.window().spans_open();
+            self.stats.spans_given_up += partition.turns().spans();
             self.pending -= partition.output_bytes();
         }
         self.recount();
@@ -209,6 +215,26 @@ impl Shard {
     /// A trace that was judged, if [asked for](Self::report_judged), in no particular order.
     pub fn poll_judged(&mut self) -> Option<Judged> {
         self.judged.pop()
+    }
+
+    /// A verdict that was turned, if [asked for](Self::report_judged), in no particular order.
+    pub fn poll_turned(&mut self) -> Option<TurnedTrace> {
+        self.turned.pop()
+    }
+
+    /// A dropped trace whose records are to be read again, so that it is kept
+    /// ([`SecondChance`](crate::SecondChance)). Each is asked for once; the answer goes to
+    /// [`handle_reread`](Self::handle_reread).
+    pub fn poll_reread(&mut self) -> Option<Reread> {
+        self.partitions.values_mut().find_map(Partition::poll_reread)
+    }
+
+    /// What was found of a trace's records, between two records: it is kept, and exported with what
+    /// is there. Ignored if the assignment that asked has ended, or the trace is kept already.
+    pub fn handle_reread(&mut self, answer: RereadAnswer) {
+        self.change(answer.asked.partition, |partition, common| {
+            partition.handle_reread(answer, common);
+        });
     }
 
     /// The cut: all that happened since the last one, to be committed as a whole. `None` if
@@ -254,10 +280,19 @@ impl Shard {
         self.partitions.get(&partition).is_some_and(|held| held.assignment == assignment)
     }
 
-    /// True while outputs have piled up to their bound: hand in no more records until an epoch
-    /// was committed.
+    /// True while outputs have piled up to their bound, or turns that wait for their records to
+    /// theirs: hand in no more records until an epoch was committed, or an answer came.
     pub fn is_congested(&self) -> bool {
+        let turns_max = self.limits.second_chance.as_ref().map_or(usize::MAX, |of| of.pending);
         self.pending + self.in_flight.unwrap_or(0) >= self.limits.epoch_bytes
+            || self.turns_waiting() >= turns_max
+    }
+
+    /// Turns that somebody may answer. Those of a partition that is replayed are not asked for
+    /// before that is read to its end: to wait for them would be to wait for ever.
+    fn turns_waiting(&self) -> usize {
+        let live = self.partitions.values().filter(|partition| partition.is_live());
+        live.map(|partition| partition.turns().len()).sum()
     }
 
     /// True if half the bound on outputs is reached: time for a cut before its time.
@@ -269,6 +304,7 @@ impl Shard {
     pub fn is_settled(&self) -> bool {
         let settled = |partition: &Partition| {
             partition.window().traces_open() == 0
+                && partition.turns().len() == 0
                 && partition.output_bytes() == 0
                 && partition.is_live()
                 && partition.committed() == Some(partition.next_offset())
@@ -291,6 +327,8 @@ impl Shard {
             gauges.spans_open += window.spans_open();
             gauges.decisions += window.decisions();
             gauges.decision_bytes += window.decision_bytes();
+            gauges.turns += partition.turns().len();
+            gauges.turn_spans += partition.turns().spans();
             gauges.window_bytes += partition.window_bytes();
             gauges.oldest_open = gauges.oldest_open.max(partition.oldest_open());
         }
@@ -343,6 +381,7 @@ impl Shard {
             places: &self.places,
             stats: &mut self.stats,
             judged: self.reports_judged.then_some(&mut self.judged),
+            turned: self.reports_judged.then_some(&mut self.turned),
             votes: &mut self.votes,
             sequence: &mut self.sequence,
         };
@@ -364,12 +403,27 @@ impl Shard {
                 partition.oldest().filter(|_| live).map(|arrival| (arrival.sequence, partition.id))
             };
             let Some((_, id)) = self.partitions.values_mut().filter_map(oldest).min() else {
+                if self.give_up_turn() {
+                    continue;
+                }
                 return;
             };
             self.change_unbounded(id, |partition, common| {
                 partition.judge_oldest(CloseReason::MemoryLimit, common);
             });
         }
+    }
+
+    /// Keeps what there is of the trace whose records are waited for longest; false if none is.
+    fn give_up_turn(&mut self) -> bool {
+        let oldest = |partition: &mut Partition| {
+            partition.oldest_turn().map(|arrival| (arrival.sequence, partition.id))
+        };
+        let Some((_, id)) = self.partitions.values_mut().filter_map(oldest).min() else {
+            return false;
+        };
+        self.change_unbounded(id, |partition, common| partition.give_up_oldest_turn(common));
+        true
     }
 
     /// Looking for a partition's oldest trace tidies its ledger: what that frees is seen here.

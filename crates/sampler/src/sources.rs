@@ -31,12 +31,7 @@ impl Sources {
             self.is_capped = true;
             return;
         }
-        let mut left = offset.wrapping_sub(self.last) as u64;
-        while left >= 0x80 {
-            self.deltas.push(left as u8 | 0x80);
-            left >>= 7;
-        }
-        self.deltas.push(left as u8);
+        put_number(offset.wrapping_sub(self.last) as u64, &mut self.deltas);
         self.last = offset;
     }
 
@@ -78,13 +73,23 @@ impl Sources {
         self.deltas.capacity()
     }
 
-    pub(crate) fn shrink(&mut self) {
-        self.deltas.shrink_to_fit();
+    /// True if none is noted.
+    pub fn is_empty(&self) -> bool {
+        self.deltas.is_empty()
     }
 }
 
+/// Writes a number as LEB128.
+pub(crate) fn put_number(mut number: u64, out: &mut Vec<u8>) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
+}
+
 /// Takes one LEB128 number off the front; `None` at the end or if it is malformed.
-fn number(rest: &mut &[u8]) -> Option<u64> {
+pub(crate) fn number(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0u64;
     for (index, byte) in rest.iter().enumerate().take(Sources::NUMBER_BYTES_MAX) {
         let bits = u64::from(byte & 0x7f);

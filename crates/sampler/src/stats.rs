@@ -3,6 +3,8 @@
 use tailsift_policy::{CloseReason, Tally};
 use tailsift_trace::Millis;
 
+use crate::Partial;
+
 /// A shard's counters, all since its creation.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
@@ -40,8 +42,23 @@ pub struct Stats {
     pub late_spans_kept: u64,
     /// Spans that came after their trace was dropped: let go.
     pub late_spans_dropped: u64,
-    /// Dropped traces that their late spans would have had kept.
+    /// Dropped traces that their late spans would have had kept, and that had no second chance.
     pub late_would_have_kept: u64,
+    /// Late spans of dropped traces of which nothing is known any more: a policy dropped them, they
+    /// were judged by other policies, or their second chance is over. Nobody can say what they would
+    /// have changed.
+    pub late_spans_unjudged: u64,
+    /// Dropped traces that late spans want kept; again by each owner that waits for their records.
+    pub turns_asked: u64,
+    /// Of those, traces that were kept whole.
+    pub turns_whole: u64,
+    /// Traces that were kept without some of their records, by [`Partial`] in the order of
+    /// [`Partial::ALL`].
+    pub turns_partial: [u64; Partial::ALL.len()],
+    /// Spans that were dropped, read again, and exported.
+    pub turned_spans: u64,
+    /// Their bytes.
+    pub turned_bytes: u64,
     /// Verdicts read back from the decision log when partitions were given.
     pub decisions_restored: u64,
     /// Verdicts and late spans written to the decision log.
@@ -55,7 +72,7 @@ pub struct Stats {
     /// Traces seen on two partitions: the input is not keyed by trace ID (a sample of one trace
     /// in 64 is looked at).
     pub traces_on_two_partitions: u64,
-    /// Spans thrown away undecided when their partition was given up; its next owner replays them.
+    /// Spans thrown away undecided, or while they waited for the records of their trace, when their partition was given up; its next owner replays them.
     pub spans_given_up: u64,
     /// Oddities met in attributes.
     pub tally: Tally,
@@ -84,6 +101,10 @@ pub struct Gauges {
     pub decision_bytes: usize,
     /// Bytes of outputs that wait for a commit.
     pub epoch_bytes: usize,
+    /// Dropped traces that wait for their records, to be kept.
+    pub turns: usize,
+    /// Their late spans.
+    pub turn_spans: u64,
     /// Stream time since the first record of the oldest waiting trace.
     pub oldest_open: Millis,
 }
@@ -108,7 +129,10 @@ pub struct Progress {
 impl Stats {
     /// Adds another shard's counters of the same policies.
     pub fn add(&mut self, other: &Self) {
-        let Self { closed, kept_by_policy, tally, .. } = self;
+        let Self { closed, kept_by_policy, turns_partial, tally, .. } = self;
+        for (sum, more) in turns_partial.iter_mut().zip(other.turns_partial) {
+            *sum += more;
+        }
         for (sum, more) in closed.iter_mut().zip(other.closed) {
             *sum += more;
         }
@@ -137,6 +161,11 @@ impl Stats {
         self.late_spans_kept += other.late_spans_kept;
         self.late_spans_dropped += other.late_spans_dropped;
         self.late_would_have_kept += other.late_would_have_kept;
+        self.late_spans_unjudged += other.late_spans_unjudged;
+        self.turns_asked += other.turns_asked;
+        self.turns_whole += other.turns_whole;
+        self.turned_spans += other.turned_spans;
+        self.turned_bytes += other.turned_bytes;
         self.decisions_restored += other.decisions_restored;
         self.decisions_logged += other.decisions_logged;
         self.records_replayed += other.records_replayed;
@@ -159,6 +188,8 @@ impl Gauges {
         self.decisions += other.decisions;
         self.decision_bytes += other.decision_bytes;
         self.epoch_bytes += other.epoch_bytes;
+        self.turns += other.turns;
+        self.turn_spans += other.turn_spans;
         self.oldest_open = self.oldest_open.max(other.oldest_open);
     }
 }

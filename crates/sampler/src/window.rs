@@ -8,7 +8,7 @@ use tailsift_trace::{Millis, TraceId, common_headers};
 use crate::decision_cache::{Decided, DecisionCache};
 use crate::segment::Stored;
 use crate::slab::{Key, Slab};
-use crate::{Entry, LiveFrom, Sources};
+use crate::{Entry, EntryKind, LiveFrom, Sources};
 
 /// A trace that waits for its verdict.
 #[derive(Debug)]
@@ -17,6 +17,8 @@ pub(crate) struct OpenTrace {
     pub(crate) facts: Facts,
     pub(crate) chunks: Vec<Stored>,
     pub(crate) sources: Sources,
+    /// Bytes of its records' values.
+    pub(crate) source_bytes: u64,
     pub(crate) bytes: usize,
     /// Those that all its records have, encoded ([`tailsift_trace::encode_headers`]).
     pub(crate) headers: Box<[u8]>,
@@ -71,6 +73,7 @@ impl Window {
             facts: Facts::default(),
             chunks: Vec::new(),
             sources: Sources::default(),
+            source_bytes: 0,
             bytes: 0,
             headers: headers.into(),
             headers_differ: false,
@@ -162,9 +165,14 @@ impl Window {
         self.decided.next_expired(now, committed).is_some()
     }
 
-    /// Spans came after this verdict: the next cut writes that down. False if it would anyway.
-    pub(crate) fn note_late(&mut self, key: Key) -> bool {
-        self.decided.note_late(key)
+    /// Something happened to this verdict: the next cut writes that down. False if it would anyway.
+    pub(crate) fn note(&mut self, key: Key, kind: EntryKind) -> bool {
+        self.decided.note(key, kind)
+    }
+
+    /// Lets go of what is known of drops whose verdicts expire within `lag`.
+    pub(crate) fn let_go(&mut self, now: Millis, lag: Millis) {
+        self.decided.let_go(now, lag);
     }
 
     /// True if the next cut has verdicts to write down.
@@ -178,7 +186,11 @@ impl Window {
     }
 
     /// What a cut writes down as the batch of this number.
-    pub(crate) fn cut(&mut self, sequence: u64, through: i64) -> Vec<Entry> {
+    pub(crate) fn cut(
+        &mut self,
+        sequence: u64,
+        through: impl Fn(Option<Key>) -> i64,
+    ) -> Vec<Entry> {
         self.decided.cut(sequence, through)
     }
 

@@ -45,10 +45,10 @@ fn what_is_no_configuration() {
         &cases,
         &expect![[r#"
             "hello"
-                line 1: expected a mapping with the keys kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, reload, http, got hello
+                line 1: expected a mapping with the keys kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, second_chance, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, reload, http, got hello
                     1 | hello
             "- a\n- b\n"
-                line 1: expected a mapping with the keys kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, reload, http, got a list
+                line 1: expected a mapping with the keys kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, second_chance, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, reload, http, got a list
                     1 | - a
             "a: 1\n---\nb: 2\n"
                 line 2: a second document starts here: write one document
@@ -164,11 +164,11 @@ fn unknown_keys() {
         &cases,
         &expect![[r#"
             gruop: x
-                line 3: gruop: unknown key: did you mean group? known here: kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, reload, http
+                line 3: gruop: unknown key: did you mean group? known here: kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, second_chance, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, reload, http
             completely_else: x
-                line 3: completely_else: unknown key: known here are kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, reload, http
+                line 3: completely_else: unknown key: known here are kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, second_chance, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, reload, http
             decision_wait: 10s
-                line 3: decision_wait: unknown key: did you mean window.decision_wait? known here: kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, reload, http
+                line 3: decision_wait: unknown key: did you mean window.decision_wait? known here: kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, second_chance, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, reload, http
             window: {decisionWait: 10s}
                 line 3: window.decisionWait: unknown key: did you mean decision_wait? known here: decision_wait, decision_wait_after_root_received, completion, memory_limit, spans_per_trace_limit, bytes_per_trace_limit
             input: {group: x}
@@ -176,7 +176,7 @@ fn unknown_keys() {
             output: {max_mesage_bytes: 1MB}
                 line 3: output.max_mesage_bytes: unknown key: did you mean max_message_bytes? known here: topic, max_message_bytes, buffer_limit, compression, partitioner, kafka
             "a b\n": x
-                line 3: "a b\n": unknown key: known here are kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, reload, http
+                line 3: "a b\n": unknown key: known here are kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, second_chance, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, reload, http
             num_traces: 50000
                 line 3: num_traces: is the Collector's: tailsift is bounded by window.memory_limit
             decision_cache: {sampled_cache_size: 1}
@@ -485,7 +485,6 @@ fn inputs_that_cannot_be() {
 #[test]
 fn what_later_versions_have() {
     let cases = [
-        "second_chance: {}",
         "window: {compression: lz4}",
         "window: {completion: structural, settle: 1s}",
         "input: {encoding: jaeger_json}",
@@ -498,8 +497,6 @@ fn what_later_versions_have() {
     check_keys(
         &cases,
         &expect![[r#"
-            second_chance: {}
-                line 3: second_chance: is not supported by this version: a fixed window.decision_wait that outlasts late spans does
             window: {compression: lz4}
                 line 3: window.compression: is not supported by this version: the window is held as it came, within window.memory_limit
             window: {completion: structural, settle: 1s}

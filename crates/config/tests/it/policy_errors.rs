@@ -45,7 +45,7 @@ fn shapes_of_policies() {
             - {name: x, type: span_name}
                 line 3: policies[0].type: span_name is no kind of policy: there are: status_code, latency, numeric_attribute, string_attribute, boolean_attribute, trace_state, trace_flags, span_count, rate_limiting, bytes_limiting, probabilistic, always_sample, and, not, drop, composite, low_confidence, span_latency, trace_condition, failure, fragmented, forced, drift, rate_per_key, ottl_condition
             - {name: x, type: always_sample, enabled: true}
-                line 3: policies[0].enabled: unknown key: known here are name, type, always_sample
+                line 3: policies[0].enabled: unknown key: did you mean second_chance.enabled? known here: name, type, always_sample
             - {name: x, type: always_sample, always_sample: {}}
                 line 3: policies[0].always_sample: always_sample has no settings: remove it
             - {name: x, type: always_sample}

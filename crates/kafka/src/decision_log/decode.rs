@@ -4,10 +4,10 @@ use std::fmt::Display;
 
 use prost::Message;
 use tailsift_sampler::{
-    Chance, Checkpoint, CloseReason, Decision, DecisionBatch, Entry, EntryKind, Facts, Sources,
-    Threshold, Verdict,
+    Chance, Checkpoint, CloseReason, Decision, DecisionBatch, Entry, EntryKind, Facts, Partial,
+    Sources, Threshold, Turned, Verdict,
 };
-use tailsift_trace::{Millis, TraceId, UnixNano};
+use tailsift_trace::{Millis, SpanId, TraceId, UnixNano};
 
 use super::{DecisionLogError, PolicyNames, VERSION, wire};
 
@@ -126,12 +126,19 @@ impl EntryReader {
             self.base_expiry.checked_add_unsigned(entry.expiry_after).ok_or_else(|| {
                 wrong("expiry_after", "milliseconds from base_expiry on", &entry.expiry_after)
             })?;
-        let sources = match &entry.sources {
+        let offsets = |name: &str, bytes: Option<&Vec<u8>>, is_complete: bool| match bytes {
+            None => Ok(None),
+            Some(bytes) => Sources::from_bytes(bytes, is_complete)
+                .ok_or_else(|| wrong(name, "LEB128 offsets", &shown(bytes)))
+                .map(Some),
+        };
+        let sources = offsets("sources", entry.sources.as_ref(), !entry.sources_capped)?;
+        let missing = offsets("missing", entry.missing.as_ref(), true)?;
+        let turned = match &entry.turned {
             None => None,
-            Some(bytes) => Some(
-                Sources::from_bytes(bytes, !entry.sources_capped)
-                    .ok_or_else(|| wrong("sources", "LEB128 offsets", &shown(bytes)))?,
-            ),
+            Some(message) => Some(turned(message).map_err(|(name, expected, got)| {
+                wrong(&format!("turned.{name}"), expected, &got)
+            })?),
         };
         Ok(Entry {
             trace_id,
@@ -150,6 +157,9 @@ impl EntryReader {
             expiry: Millis(expiry),
             facts: entry.facts.filter(|_| self.takes_facts).map(|message| facts(&message)),
             sources,
+            source_bytes: entry.source_bytes,
+            turned,
+            missing,
         })
     }
 
@@ -190,6 +200,28 @@ fn close_reason(number: i32) -> Option<CloseReason> {
         wire::CloseReason::TooLarge => CloseReason::TooLarge,
         wire::CloseReason::Drain => CloseReason::Drain,
     })
+}
+
+/// The field that is wrong, what it may be, and what it is.
+fn turned(message: &wire::Turned) -> Result<Turned, (&'static str, &'static str, String)> {
+    let by = match &message.by {
+        None => None,
+        Some(bytes) => Some(
+            SpanId::from_wire(bytes)
+                .ok_or_else(|| ("by", "8 bytes, not all zero", shown(bytes)))?,
+        ),
+    };
+    let partial = wire::Partial::try_from(message.partial)
+        .map_err(|_| ("partial", "a known reason", message.partial.to_string()))?;
+    let partial = match partial {
+        wire::Partial::None => None,
+        wire::Partial::Budget => Some(Partial::Budget),
+        wire::Partial::Memory => Some(Partial::Memory),
+        wire::Partial::Gone => Some(Partial::Gone),
+        wire::Partial::Timeout => Some(Partial::Timeout),
+        wire::Partial::SourcesCapped => Some(Partial::SourcesCapped),
+    };
+    Ok(Turned { by, partial })
 }
 
 fn facts(message: &wire::Facts) -> Facts {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use prost::Message;
-use tailsift_sampler::{Chance, CloseReason, Entry, EntryKind, Facts, Part, Sources, Verdict};
+use tailsift_sampler::{
+    Chance, CloseReason, Entry, EntryKind, Facts, Part, Partial, Sources, Turned, Verdict,
+};
 use tailsift_trace::Millis;
 
 use super::key::batch_key;
@@ -158,7 +160,22 @@ fn message(entry: &Entry, read_to: i64, base_expiry: Millis) -> wire::Entry {
             .sources
             .as_ref()
             .is_some_and(|sources| !Sources::is_complete(sources)),
+        source_bytes: entry.source_bytes,
+        turned: entry.turned.map(turned),
+        missing: entry.missing.as_ref().map(|missing| missing.as_bytes().to_vec()),
     }
+}
+
+fn turned(turned: Turned) -> wire::Turned {
+    let partial = match turned.partial {
+        None => wire::Partial::None,
+        Some(Partial::Budget) => wire::Partial::Budget,
+        Some(Partial::Memory) => wire::Partial::Memory,
+        Some(Partial::Gone) => wire::Partial::Gone,
+        Some(Partial::Timeout) => wire::Partial::Timeout,
+        Some(Partial::SourcesCapped) => wire::Partial::SourcesCapped,
+    };
+    wire::Turned { by: turned.by.map(|by| by.0.to_vec()), partial: partial.into() }
 }
 
 fn close_reason(reason: CloseReason) -> wire::CloseReason {

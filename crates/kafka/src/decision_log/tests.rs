@@ -4,9 +4,9 @@ mod schema;
 use prost::Message;
 use tailsift_sampler::{
     Chance, Checkpoint, CloseReason, Decision, DecisionBatch, Entry, EntryKind, Facts, LiveFrom,
-    Part, Sources, Threshold, Verdict,
+    Part, Partial, Sources, Threshold, Turned, Verdict,
 };
-use tailsift_trace::{Millis, TraceId, UnixNano};
+use tailsift_trace::{Millis, SpanId, TraceId, UnixNano};
 
 use super::*;
 
@@ -52,6 +52,9 @@ fn dropped(trace_id: u128) -> Entry {
         expiry: Millis(1_795_347_231_501),
         facts: Some(facts),
         sources: Some(sources),
+        source_bytes: 0,
+        turned: None,
+        missing: None,
     }
 }
 
@@ -69,6 +72,22 @@ fn kept(trace_id: u128, policy: u16) -> Entry {
         expiry: Millis(1_795_347_231_601),
         facts: None,
         sources: None,
+        source_bytes: 0,
+        turned: None,
+        missing: None,
+    }
+}
+
+/// Kept after all, by a late span, without two of its records.
+fn turned(trace_id: u128) -> Entry {
+    let mut missing = Sources::default();
+    [4_910, 4_990].into_iter().for_each(|offset| missing.push(offset));
+    let turned = Turned { by: Some(SpanId([7; 8])), partial: Some(Partial::Gone) };
+    Entry {
+        kind: EntryKind::Turn,
+        turned: Some(turned),
+        missing: Some(missing),
+        ..kept(trace_id, 0)
     }
 }
 
@@ -114,6 +133,40 @@ fn the_bytes_of_version_1_stay() {
     let hex: String = slices[0].value.iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(hex, VERSION_1);
     assert_eq!(decode(&slices[0].value).unwrap().entries, part.entries);
+}
+
+/// Turned verdicts and what is known of drops beyond that: readers of the first records pass over it.
+#[test]
+fn turns_say_what_is_missing() {
+    let drop = Entry { source_bytes: 70_000, ..dropped(1) };
+    let part = part(vec![drop, turned(2)]);
+    let slices = encode(&part, 1_000);
+    assert_eq!(decode(&slices[0].value).unwrap().entries, part.entries);
+}
+
+#[test]
+fn turns_that_cannot_be_are_refused() {
+    let part = part(vec![turned(2)]);
+    let mut batch = wire::DecisionBatch::decode(&*encode(&part, 1_000)[0].value).unwrap();
+    let mut refused = |change: fn(&mut wire::Entry)| {
+        let before = batch.entries[0].clone();
+        change(&mut batch.entries[0]);
+        let error = decode(&batch.encode_to_vec()).unwrap_err().to_string();
+        batch.entries[0] = before;
+        error.split("; let").next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(
+        refused(|entry| entry.turned.as_mut().unwrap().by = Some(vec![1, 2])),
+        "decision record: entries[0].turned.by: expected 8 bytes, not all zero, got 2 bytes (0102)"
+    );
+    assert_eq!(
+        refused(|entry| entry.turned.as_mut().unwrap().partial = 77),
+        "decision record: entries[0].turned.partial: expected a known reason, got 77"
+    );
+    assert_eq!(
+        refused(|entry| entry.missing = Some(vec![0x80])),
+        "decision record: entries[0].missing: expected LEB128 offsets, got 1 bytes (80)"
+    );
 }
 
 const VERSION_1: &str = "\

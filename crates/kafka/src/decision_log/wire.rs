@@ -63,8 +63,22 @@ pub(super) struct Entry {
     pub(super) sources: Option<Vec<u8>>,
     #[prost(bool, tag = "11")]
     pub(super) sources_capped: bool,
+    #[prost(bytes = "vec", optional, tag = "12")]
+    pub(super) missing: Option<Vec<u8>>,
     #[prost(bool, tag = "13")]
     pub(super) chance_unknown: bool,
+    #[prost(uint64, tag = "14")]
+    pub(super) source_bytes: u64,
+    #[prost(message, optional, tag = "15")]
+    pub(super) turned: Option<Turned>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct Turned {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub(super) by: Option<Vec<u8>>,
+    #[prost(enumeration = "Partial", tag = "2")]
+    pub(super) partial: i32,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -96,6 +110,17 @@ pub(super) enum EntryKind {
 pub(super) enum Verdict {
     Drop = 0,
     Keep = 1,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, prost::Enumeration)]
+#[repr(i32)]
+pub(super) enum Partial {
+    None = 0,
+    Budget = 1,
+    Memory = 2,
+    Gone = 3,
+    Timeout = 4,
+    SourcesCapped = 5,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, prost::Enumeration)]

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use tailsift_sampler::{DeadLetter, Epoch, Export, Moved, Part};
+use tailsift_sampler::{CloseReason, DeadLetter, Epoch, Export, Moved, Part, Partial};
 use tailsift_trace::{Millis, decode_headers};
 
 use super::SinkSettings;
@@ -188,7 +188,7 @@ fn export_record<'a>(
 ) -> OutgoingRecord<'a> {
     let decision = &export.decision;
     let policy = decision.policy.and_then(|policy| settings.policy_names.name(policy));
-    let mut headers = Vec::with_capacity(6);
+    let mut headers = Vec::with_capacity(7);
     let mut add =
         |name: &'static str, value: Cow<'a, [u8]>| headers.push((Cow::Borrowed(name), Some(value)));
     let policy = policy.map_or_else(Vec::new, |name| name.as_bytes().to_vec());
@@ -198,8 +198,17 @@ fn export_record<'a>(
     if let Some(threshold) = decision.chance.threshold() {
         add("tailsift.threshold", Cow::Owned(threshold.to_string().into_bytes()));
     }
-    if decision.close_reason.is_partial() {
-        add("tailsift.partial", Cow::Borrowed(decision.close_reason.name().as_bytes()));
+    let partial = match export.turned {
+        // All its records were asked for again, also those that came after it had been closed.
+        Some(turned) => turned.partial.map(Partial::name),
+        None => Some(decision.close_reason).filter(|why| why.is_partial()).map(CloseReason::name),
+    };
+    if let Some(reason) = partial {
+        add("tailsift.partial", Cow::Borrowed(reason.as_bytes()));
+    }
+    if let Some(turned) = export.turned {
+        let by = turned.by.map_or_else(Vec::new, |by| by.to_string().into_bytes());
+        add("tailsift.turned_by", Cow::Owned(by));
     }
     headers.extend(copied(&export.headers));
     OutgoingRecord {

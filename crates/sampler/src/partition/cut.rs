@@ -12,7 +12,8 @@ impl Partition {
         if self.replay.is_some() {
             return None;
         }
-        let (commit_offset, commit_stream_time) = match self.oldest() {
+        self.renew_turning();
+        let (commit_offset, commit_stream_time) = match self.oldest_needed() {
             Some(arrival) => (arrival.offset, arrival.stream_time),
             None => (self.next_offset, self.clock.now()),
         };
@@ -24,7 +25,10 @@ impl Partition {
         let mut entries = Vec::new();
         if has_batch {
             self.checkpoint.sequence += 1;
-            entries = self.window.cut(self.checkpoint.sequence, self.next_offset);
+            let (turns, next_offset) = (&self.turns, self.next_offset);
+            entries = self.window.cut(self.checkpoint.sequence, |turn| {
+                turn.and_then(|turn| turns.get(turn)).map_or(next_offset, |turn| turn.trigger)
+            });
         }
         stats.decisions_logged += entries.len() as u64;
         self.output_bytes = 0;

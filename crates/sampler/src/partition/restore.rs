@@ -3,13 +3,15 @@
 use tailsift_policy::{PolicySet, Verdict};
 use tailsift_trace::Millis;
 
-use super::{Partition, Replay};
+use super::{Chances, Partition, Replay};
 use crate::close::CloseRule;
 use crate::deadline::Deadlines;
 use crate::decision_cache::Decided;
+use crate::known::{Known, Read};
 use crate::ledger::Ledger;
 use crate::segment::Segments;
 use crate::stream_time::StreamTime;
+use crate::turns::Turns;
 use crate::window::Window;
 use crate::{Entry, Limits, LiveFrom, Logged, Restored};
 
@@ -41,6 +43,8 @@ impl Partition {
             by_root: rule.after_root.map(Deadlines::new),
             rule,
             remember: limits.remember,
+            chances: Chances::new(limits),
+            turns: Turns::default(),
             full: Vec::new(),
             // What an owner had spent is not written down: a new one begins with all of it.
             limiters: policies.limiters(limits.input_partitions),
@@ -69,16 +73,20 @@ impl Partition {
         live.dedup_by_key(|one| one.entry.trace_id);
         live.sort_by_key(|one| (one.entry.expiry, one.entry.trace_id));
         for Logged { entry, sequence, .. } in live {
-            let kept_late = |facts| policies.certain_keep(entry.trace_id, facts).is_some();
-            let would_have_kept = entry.decision.verdict == Verdict::Drop
-                && entry.facts.as_ref().is_some_and(kept_late);
+            let known = known_of(&entry);
+            let kept_late =
+                |known: &Read| policies.certain_keep(entry.trace_id, &known.facts).is_some();
+            let would_have_kept = known.as_ref().is_some_and(kept_late);
             self.window.decide(Decided {
                 trace_id: entry.trace_id,
                 decision: entry.decision,
                 through: entry.through,
                 expiry: entry.expiry,
-                facts: entry.facts,
-                sources: entry.sources,
+                known: known.as_ref().map(Known::new),
+                turn: None,
+                turned: entry
+                    .turned
+                    .map(|turned| Box::new((turned, entry.missing.unwrap_or_default()))),
                 would_have_kept,
                 unlogged: None,
                 logged: sequence,
@@ -122,4 +130,15 @@ impl Partition {
     pub(crate) fn to_replay(&self) -> i64 {
         self.replay.map_or(0, |replay| (replay.to - self.next_offset).max(0))
     }
+}
+
+/// What an entry of a drop tells of its trace, if it tells anything that means something to the
+/// policies in force.
+fn known_of(entry: &Entry) -> Option<Read> {
+    let Entry { facts: Some(facts), sources: Some(sources), source_bytes, .. } = entry else {
+        return None;
+    };
+    let is_drop = entry.decision.verdict == Verdict::Drop;
+    let (facts, sources) = (facts.clone(), sources.clone());
+    is_drop.then_some(Read { facts, sources, source_bytes: *source_bytes })
 }

@@ -21,6 +21,9 @@ fn entry(trace: u8) -> Entry {
         expiry: Millis(0),
         facts: None,
         sources: None,
+        source_bytes: 0,
+        turned: None,
+        missing: None,
     }
 }
 

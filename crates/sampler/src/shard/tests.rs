@@ -10,6 +10,7 @@ use super::*;
 use crate::{Export, LiveFrom, Part};
 
 mod budgets;
+mod chance;
 mod kin;
 mod restore;
 mod swap;

@@ -109,6 +109,12 @@ fn distinct_stats() -> Stats {
         late_spans_kept: 1012,
         late_spans_dropped: 1013,
         late_would_have_kept: 1014,
+        late_spans_unjudged: 1030,
+        turns_asked: 1031,
+        turns_whole: 1032,
+        turns_partial: [1041, 1042, 1043, 1044, 1045],
+        turned_spans: 1033,
+        turned_bytes: 1034,
         decisions_forgotten_early: 1015,
         headers_differed: 1016,
         traces_on_two_partitions: 1017,
@@ -138,6 +144,8 @@ fn distinct_gauges() -> Gauges {
         decisions: 1304,
         decision_bytes: 1305,
         epoch_bytes: 1306,
+        turns: 1308,
+        turn_spans: 1309,
         oldest_open: Millis(1_307_000),
     }
 }

@@ -46,19 +46,34 @@ fn decisions() -> impl Strategy<Value = Decision> {
 fn entries() -> impl Strategy<Value = Entry> {
     let kind = prop::sample::select(vec![EntryKind::Decide, EntryKind::Late, EntryKind::Turn]);
     let facts = prop::option::of(facts());
-    let sources = prop::option::of(sources());
+    let places = (prop::option::of(sources()), any::<u64>());
+    let turned = (prop::option::of(turned()), prop::option::of(missing()));
     let trace_id = 1..=u128::MAX;
-    (trace_id, kind, decisions(), 0..=i64::MAX, any::<i64>(), facts, sources).prop_map(
-        |(trace_id, kind, decision, through, expiry, facts, sources)| Entry {
+    (trace_id, kind, decisions(), 0..=i64::MAX, any::<i64>(), facts, places, turned).prop_map(
+        |(trace_id, kind, decision, through, expiry, facts, places, turned)| Entry {
             trace_id: TraceId(trace_id.to_be_bytes()),
             kind,
             decision,
             through,
             expiry: Millis(expiry),
             facts,
-            sources,
+            sources: places.0,
+            source_bytes: places.1,
+            turned: turned.0,
+            missing: turned.1,
         },
     )
+}
+
+fn turned() -> impl Strategy<Value = Turned> {
+    let by = prop::option::of((1..=u64::MAX).prop_map(|id| SpanId(id.to_be_bytes())));
+    let partial = prop::option::of(prop::sample::select(&Partial::ALL[..]));
+    (by, partial).prop_map(|(by, partial)| Turned { by, partial })
+}
+
+/// Offsets that could all be noted.
+fn missing() -> impl Strategy<Value = Sources> {
+    sources().prop_filter("a part of what was noted", Sources::is_complete)
 }
 
 fn parts() -> impl Strategy<Value = Part> {

@@ -47,7 +47,7 @@ impl Topic {
     }
 
     /// A shard that takes over.
-    fn next_owner(&self, limits: Limits) -> Shard {
+    pub(super) fn next_owner(&self, limits: Limits) -> Shard {
         let mut shard = super::shard(limits);
         shard.handle_revoked(&[0]);
         shard.handle_assigned(0, self.restored());
@@ -72,7 +72,7 @@ const STORY: Story = &[
     (6, 2100, &[B]),
 ];
 
-fn entries(part: &Part) -> String {
+pub(super) fn entries(part: &Part) -> String {
     let one = |entry: &Entry| {
         let kind = match entry.kind {
             EntryKind::Decide => "",
@@ -241,6 +241,9 @@ fn a_verdict_is_restored_as_long_as_its_records_or_late_spans_may_come() {
             expiry: Millis(expiry),
             facts: None,
             sources: None,
+            source_bytes: 0,
+            turned: None,
+            missing: None,
         },
         sequence,
         offset: sequence as i64 * 10,

@@ -28,6 +28,7 @@ fn epoch(payload: Vec<u8>) -> Epoch {
             chance: Chance::None,
         },
         late: false,
+        turned: None,
         spans: 1,
         time: Millis(1),
         headers: Box::default(),

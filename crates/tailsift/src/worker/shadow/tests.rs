@@ -16,6 +16,7 @@ fn export(late: bool, spans: u32, bytes: usize) -> Export {
             chance: Chance::None,
         },
         late,
+        turned: None,
         spans,
         time: Millis(1),
         headers: Box::default(),
