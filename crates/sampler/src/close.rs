@@ -5,8 +5,9 @@ use tailsift_trace::Millis;
 
 use crate::Limits;
 
-/// The rule of `completion: wait`: a fixed wait from the first record, perhaps a shorter one from
-/// the root, and limits of size.
+/// What ends every trace's wait at the latest: a fixed time from the first record, perhaps a shorter
+/// one from the root, and limits of size. `completion: structural` may end it before
+/// ([`Completion`](crate::completion::Completion)).
 #[derive(Debug, Clone)]
 pub(crate) struct CloseRule {
     pub(crate) decision_wait: Millis,

@@ -32,6 +32,12 @@ impl Deadlines {
         }
     }
 
+    /// When a trace would be due that is filed now; `None` while the clock is in doubt.
+    pub(crate) fn due(&self, clock: &StreamTime, stamp: Option<Millis>) -> Option<Millis> {
+        let now = clock.certain().filter(|_| self.in_doubt.is_empty())?;
+        Some(self.due_from(clock, now, stamp))
+    }
+
     /// Files what was in doubt and is no more.
     ///
     /// It waits from its own stamp on, once the clock believes it: counted from where the clock
@@ -69,12 +75,16 @@ impl Deadlines {
         }
     }
 
-    /// The clock is behind a stamp that it believes just after it moved on.
     fn push(&mut self, clock: &StreamTime, now: Millis, stamp: Option<Millis>, key: Key) {
+        self.last = self.due_from(clock, now, stamp);
+        self.queue.push_back((self.last, key));
+    }
+
+    /// The clock is behind a stamp that it believes just after it moved on.
+    fn due_from(&self, clock: &StreamTime, now: Millis, stamp: Option<Millis>) -> Millis {
         let believed = stamp.filter(|stamp| clock.is_near(*stamp));
         let from = believed.map_or(now, |stamp| stamp.max(now));
-        self.last = self.last.max(from + self.wait);
-        self.queue.push_back((self.last, key));
+        self.last.max(from + self.wait)
     }
 
     pub(crate) fn bytes(&self) -> usize {

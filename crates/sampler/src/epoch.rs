@@ -156,6 +156,8 @@ pub struct Judged {
     pub duration_ns: i64,
     /// Stream time of the decision.
     pub time: Millis,
+    /// Stream time that passed since the trace's first record.
+    pub held: Millis,
     /// What is exported, if it is kept.
     pub payload: Option<Arc<Vec<u8>>>,
 }

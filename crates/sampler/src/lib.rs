@@ -21,8 +21,10 @@
 
 mod close;
 mod commit;
+mod completion;
 mod deadline;
 mod decision_cache;
+mod edges;
 mod entry;
 mod epoch;
 mod keying;
@@ -40,6 +42,7 @@ mod slab;
 mod sources;
 mod stats;
 mod stream_time;
+mod structure;
 mod trial;
 mod turn;
 mod turn_budget;
@@ -50,7 +53,7 @@ pub use commit::{Commit, DecisionBatch};
 pub use entry::{Checkpoint, Entry, EntryKind, LiveFrom, Logged};
 pub use epoch::{DeadLetter, Epoch, Export, Judged, LetterKind, Moved, Part};
 pub use keying::Sightings;
-pub use limits::Limits;
+pub use limits::{Limits, RemoteParents, Structural};
 pub use recovery::{Beginning, Needed, Past, Recovery, Refusal};
 pub use rekey::{RekeyLimits, RekeyProgress, RekeyStats, Rekeyer, group_of};
 pub use restored::Restored;

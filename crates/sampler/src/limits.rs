@@ -1,6 +1,9 @@
 //! Every bound of a shard, in one place.
 
-use tailsift_trace::Millis;
+use tailsift_policy::PolicySet;
+use tailsift_trace::{Interest, Millis};
+
+use crate::completion::SERVICE_NAME;
 
 use crate::SecondChance;
 
@@ -11,6 +14,8 @@ pub struct Limits {
     pub decision_wait: Millis,
     /// A trace is judged this long after its root span; `None` = the root changes nothing.
     pub decision_wait_after_root: Option<Millis>,
+    /// When a trace's structure ends its wait before its time; `None` = it does not.
+    pub structural: Option<Structural>,
     /// A verdict is remembered this long (stream time) for late spans; at least `decision_wait`.
     pub remember: Millis,
     /// How dropped traces are given a second chance; `None` = late spans follow the drop.
@@ -33,12 +38,46 @@ pub struct Limits {
     pub epoch_bytes: usize,
 }
 
+/// A trace is judged once its structure is whole and it has been quiet: every parent has come, and
+/// every call has a child whose like usually have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Structural {
+    /// For so long (stream time) nothing of it has come.
+    pub settle: Millis,
+    /// What is asked of parents in other processes.
+    pub remote_parents: RemoteParents,
+    /// So many kinds of calls are told apart on each partition. Of others nothing is known, and they
+    /// are not waited for.
+    pub edges_max: usize,
+}
+
+/// What is asked of parents in other processes, as spans' flags tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemoteParents {
+    /// Nothing: a span with such a parent is a root here.
+    Ignored,
+    /// That they come, if those of such spans usually do.
+    Learned,
+}
+
+impl Limits {
+    /// What to read of spans and resources: what policies ask for, and what completion does.
+    pub fn interest(&self, policies: &PolicySet) -> Interest {
+        let mut interest = policies.interest().clone();
+        if self.structural.is_some() {
+            interest.add(SERVICE_NAME);
+        }
+        interest
+    }
+}
+
 impl Default for Limits {
     /// The defaults of the configuration file, for a process with one worker.
     fn default() -> Self {
         Self {
             decision_wait: Millis::from_secs(30),
             decision_wait_after_root: None,
+            structural: None,
             remember: Millis::from_secs(600),
             second_chance: None,
             idle_grace: Millis::from_secs(2),

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use tailsift_policy::{CloseReason, Decision, Limiters, PolicySet, Verdict, Vote};
-use tailsift_trace::{Batch, Chunk, Millis, TraceId};
+use tailsift_trace::{AttributeKey, Batch, Chunk, Millis, TraceId};
 
 use crate::close::CloseRule;
+use crate::completion::Completion;
 use crate::deadline::Deadlines;
 use crate::decision_cache::Decided;
 use crate::known::{Known, Read};
@@ -24,6 +25,7 @@ mod late;
 mod refold;
 mod restore;
 mod turn;
+mod whole;
 
 use late::Late;
 use turn::Chances;
@@ -42,6 +44,8 @@ pub(crate) struct Common<'a> {
     /// Where turned verdicts are; likewise.
     pub(crate) turned: Option<&'a mut Vec<TurnedTrace>>,
     pub(crate) votes: &'a mut Vec<Option<Vote>>,
+    /// Where batches have the services' names, if completion asks.
+    pub(crate) service: Option<AttributeKey>,
     pub(crate) sequence: &'a mut u64,
 }
 
@@ -67,6 +71,8 @@ pub(crate) struct Partition {
     rule: CloseRule,
     by_arrival: Deadlines,
     by_root: Option<Deadlines>,
+    /// Set if structure ends a trace's wait.
+    completion: Option<Completion>,
     remember: Millis,
     /// `None` = late spans follow a drop.
     chances: Option<Chances>,
@@ -118,6 +124,9 @@ impl Partition {
                     let key = self.open(at, chunk.trace_id, before, common);
                     self.grow(key, at, batch, chunk, common);
                 }
+            }
+            if let Some(completion) = &mut self.completion {
+                completion.answer(batch, chunk);
             }
         }
         self.next_offset = at.offset + 1;
@@ -182,7 +191,11 @@ impl Partition {
         before: Option<Millis>,
         common: &mut Common<'_>,
     ) -> Key {
-        let key = self.window.open(trace_id, at.headers);
+        let opened = self.clock.now().or(at.stamp()).unwrap_or(at.wall_now);
+        let key = self.window.open(trace_id, at.headers, opened);
+        if let Some(completion) = &mut self.completion {
+            completion.open(key);
+        }
         *common.sequence += 1;
         common.stats.traces_opened += 1;
         self.ledger.add(Arrival {
@@ -222,9 +235,11 @@ impl Partition {
         {
             self.full.push((key, reason));
         }
+        self.note_grown(key, at, batch, chunk, common);
     }
 
-    /// Judges what is due: limits reached, then deadlines. Nothing while a replay is under way.
+    /// Judges what is due: limits reached, then what is complete, then deadlines. Nothing while a
+    /// replay is under way.
     fn settle(&mut self, common: &mut Common<'_>) {
         if self.replay.is_some() {
             return;
@@ -236,6 +251,7 @@ impl Partition {
         while let Some((key, reason)) = self.full.pop() {
             self.judge(key, reason, common);
         }
+        self.judge_complete(common);
         while let Some(key) = self.by_root.as_mut().and_then(|roots| roots.pop_due(&self.clock)) {
             self.judge(key, CloseReason::RootWait, common);
         }
@@ -260,6 +276,9 @@ impl Partition {
         self.judge(arrival.key, reason, common);
         let window = &self.window;
         self.by_arrival.skip_gone(|key| window.is_open(key));
+        if let Some(completion) = &mut self.completion {
+            completion.skip_gone(|key| window.is_open(key));
+        }
         true
     }
 
@@ -271,6 +290,9 @@ impl Partition {
     fn judge(&mut self, key: Key, close_reason: CloseReason, common: &mut Common<'_>) {
         // A trace can be due twice: by a limit and by time, or by root and by arrival.
         let Some(trace) = self.window.take(key) else { return };
+        if let Some(completion) = &mut self.completion {
+            completion.close(key);
+        }
         let time = self.clock.now().unwrap_or(self.wall);
         let limiters = &mut self.limiters;
         let (id, facts) = (trace.trace_id, &trace.facts);
@@ -302,6 +324,7 @@ impl Partition {
                 bytes: trace.bytes,
                 duration_ns: trace.facts.duration_ns(),
                 time,
+                held: Millis((time - trace.opened).0.max(0)),
                 payload,
             });
         }
@@ -402,8 +425,9 @@ impl Partition {
 
     pub(crate) fn window_bytes(&self) -> usize {
         let roots = self.by_root.as_ref().map_or(0, Deadlines::bytes);
+        let structures = self.completion.as_ref().map_or(0, Completion::bytes);
         let queues = self.ledger.bytes() + self.by_arrival.bytes() + roots;
-        self.segments.bytes() + self.window.open_bytes() + queues + self.turns.bytes()
+        self.segments.bytes() + self.window.open_bytes() + queues + structures + self.turns.bytes()
     }
 
     pub(crate) fn turns(&self) -> &Turns {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tailsift_policy::{CloseReason, PolicySet, Vote};
-use tailsift_trace::{Batch, Millis};
+use tailsift_trace::{AttributeKey, Batch, Millis};
 
+use crate::completion::SERVICE_NAME;
 use crate::keying::Sightings;
 use crate::partition::{Common, Partition};
 use crate::{
@@ -54,6 +55,8 @@ pub struct Shard {
     sequence: u64,
     sightings: Sightings,
     stats: Stats,
+    /// Where batches have the services' names, if completion asks.
+    service: Option<AttributeKey>,
     judged: Vec<Judged>,
     turned: Vec<TurnedTrace>,
     reports_judged: bool,
@@ -71,6 +74,7 @@ impl Shard {
         let count = policies.names().len();
         let kept_by_policy = vec![0; count];
         Self {
+            service: limits.interest(&policies).find(SERVICE_NAME),
             policies,
             places: (0..count).map(|place| u16::try_from(place).ok()).collect(),
             limits,
@@ -107,6 +111,7 @@ impl Shard {
         rescan: Rescan<'_>,
     ) {
         assert_eq!(policies.names().len(), places.len(), "each policy has a place");
+        self.service = self.limits.interest(&policies).find(SERVICE_NAME);
         let before = std::mem::replace(&mut self.policies, policies);
         self.places = places.into();
         let names = self.places.iter().flatten().max().map_or(0, |last| usize::from(*last) + 1);
@@ -330,6 +335,7 @@ impl Shard {
             gauges.turns += partition.turns().len();
             gauges.turn_spans += partition.turns().spans();
             gauges.window_bytes += partition.window_bytes();
+            gauges.edges += partition.edges();
             gauges.oldest_open = gauges.oldest_open.max(partition.oldest_open());
         }
         gauges
@@ -383,6 +389,7 @@ impl Shard {
             judged: self.reports_judged.then_some(&mut self.judged),
             turned: self.reports_judged.then_some(&mut self.turned),
             votes: &mut self.votes,
+            service: self.service,
             sequence: &mut self.sequence,
         };
         change(partition, &mut common);

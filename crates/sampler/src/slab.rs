@@ -7,6 +7,13 @@ pub(crate) struct Key {
     tenant: u32,
 }
 
+impl Key {
+    /// The place of the slot, which is used again.
+    pub(crate) fn slot(self) -> usize {
+        self.index as usize
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
     slots: Vec<(u32, Option<T>)>,

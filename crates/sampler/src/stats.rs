@@ -76,6 +76,10 @@ pub struct Stats {
     pub spans_given_up: u64,
     /// Oddities met in attributes.
     pub tally: Tally,
+    /// Traces of more spans than structures hold: none of them is judged as complete.
+    pub structures_too_large: u64,
+    /// Edges forgotten for others because there were too many.
+    pub edges_forgotten: u64,
     /// Times that other policies took over.
     pub policy_swaps: u64,
     /// Traces that waited then, and that the new policies have looked at again.
@@ -95,6 +99,8 @@ pub struct Gauges {
     /// Bytes of the window: what [`Limits::memory_bytes`](crate::Limits::memory_bytes) bounds,
     /// without remembered decisions.
     pub window_bytes: usize,
+    /// Kinds of calls and callers of which something is known.
+    pub edges: usize,
     /// Verdicts remembered.
     pub decisions: usize,
     /// Their bytes.
@@ -173,6 +179,8 @@ impl Stats {
         self.headers_differed += other.headers_differed;
         self.traces_on_two_partitions += other.traces_on_two_partitions;
         self.spans_given_up += other.spans_given_up;
+        self.structures_too_large += other.structures_too_large;
+        self.edges_forgotten += other.edges_forgotten;
         self.policy_swaps += other.policy_swaps;
         self.traces_refolded += other.traces_refolded;
         self.refold_failures += other.refold_failures;
@@ -185,6 +193,7 @@ impl Gauges {
         self.traces_open += other.traces_open;
         self.spans_open += other.spans_open;
         self.window_bytes += other.window_bytes;
+        self.edges += other.edges;
         self.decisions += other.decisions;
         self.decision_bytes += other.decision_bytes;
         self.epoch_bytes += other.epoch_bytes;

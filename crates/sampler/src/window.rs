@@ -25,6 +25,8 @@ pub(crate) struct OpenTrace {
     /// Some record had others.
     pub(crate) headers_differ: bool,
     pub(crate) root_filed: bool,
+    /// Stream time when its first record was applied.
+    pub(crate) opened: Millis,
 }
 
 /// Where a trace stands. One look-up tells.
@@ -66,7 +68,7 @@ impl Window {
     }
 
     /// Opens a trace that was not found.
-    pub(crate) fn open(&mut self, trace_id: TraceId, headers: &[u8]) -> Key {
+    pub(crate) fn open(&mut self, trace_id: TraceId, headers: &[u8], opened: Millis) -> Key {
         self.open_heap += headers.len();
         let key = self.open.insert(OpenTrace {
             trace_id,
@@ -78,6 +80,7 @@ impl Window {
             headers: headers.into(),
             headers_differ: false,
             root_filed: false,
+            opened,
         });
         self.index.insert(trace_id, Place::Open(key));
         key

@@ -129,6 +129,22 @@ impl StatusCode {
     pub const ERROR: Self = Self(2);
 }
 
+impl Span<'_> {
+    /// True if its parent is known to be in another process.
+    pub fn has_remote_parent(&self) -> bool {
+        const KNOWN: u32 = 0x100;
+        const REMOTE: u32 = 0x200;
+        self.parent_span_id.is_some() && self.flags & (KNOWN | REMOTE) == KNOWN | REMOTE
+    }
+
+    /// True if it asks something of another process: its kind is client or producer.
+    pub fn is_call(&self) -> bool {
+        const CLIENT: i32 = 3;
+        const PRODUCER: i32 = 4;
+        matches!(self.kind, CLIENT | PRODUCER)
+    }
+}
+
 impl Piece<'_> {
     /// The piece's bytes, given [`Batch::shared`].
     pub fn bytes<'a>(&'a self, shared: &[&'a [u8]]) -> &'a [u8] {

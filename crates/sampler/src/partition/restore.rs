@@ -5,6 +5,7 @@ use tailsift_trace::Millis;
 
 use super::{Chances, Partition, Replay};
 use crate::close::CloseRule;
+use crate::completion::Completion;
 use crate::deadline::Deadlines;
 use crate::decision_cache::Decided;
 use crate::known::{Known, Read};
@@ -41,6 +42,7 @@ impl Partition {
             ledger: Ledger::default(),
             by_arrival: Deadlines::new(rule.decision_wait),
             by_root: rule.after_root.map(Deadlines::new),
+            completion: Completion::new(limits),
             rule,
             remember: limits.remember,
             chances: Chances::new(limits),
@@ -101,6 +103,9 @@ impl Partition {
             self.by_arrival.settle_doubt(&self.clock);
             if let Some(by_root) = &mut self.by_root {
                 by_root.settle_doubt(&self.clock);
+            }
+            if let Some(completion) = &mut self.completion {
+                completion.settle_doubt(&self.clock);
             }
         }
         let Some(replay) = self.replay.filter(|replay| self.next_offset >= replay.to) else {
