@@ -1,5 +1,6 @@
 //! A checked document as settings, and what no single key can tell.
 
+mod completion;
 mod derive;
 mod input;
 mod redaction;
@@ -183,6 +184,7 @@ fn window(view: &View<'_>, check: &mut Check) -> Option<Window> {
         decision_wait: decision_wait?,
         decision_wait_after_root_received: after_root
             .map(|wait| (!wait.is_zero()).then_some(wait))?,
+        completion: completion::completion(&view, decision_wait, check)?,
         memory_limit: view.size("memory_limit")?,
         spans_per_trace_limit: u32::try_from(view.integer("spans_per_trace_limit")?).ok()?,
         bytes_per_trace_limit: view.size("bytes_per_trace_limit")?,

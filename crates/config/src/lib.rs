@@ -56,6 +56,6 @@ pub use reference::{reference, reference_yaml};
 pub use reload::{Reload, Token};
 pub use schema::json_schema;
 pub use settings::{
-    Compression, Config, Decisions, Delivery, Encoding, Http, Input, Kafka, KeyedBy, Output,
-    Partitioner, Repartition, SecondChance, Start, Window,
+    Completion, Compression, Config, Decisions, Delivery, Encoding, Http, Input, Kafka, KeyedBy,
+    Output, Partitioner, Repartition, SecondChance, Start, Window,
 };

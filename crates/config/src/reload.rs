@@ -111,6 +111,7 @@ impl Config {
             [
                 decision_wait,
                 decision_wait_after_root_received,
+                completion,
                 memory_limit,
                 spans_per_trace_limit,
                 bytes_per_trace_limit

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tailsift_otlp::{RedactionRule, Redactor};
 use tailsift_policy::{Policy, PolicySet, Semantics};
-use tailsift_sampler::Limits;
+use tailsift_sampler::{Limits, RemoteParents, Structural};
 use tailsift_trace::Millis;
 
 use crate::fingerprint;
@@ -236,12 +236,30 @@ pub struct Window {
     pub decision_wait: Duration,
     /// From its root span to its verdict, at most `decision_wait`; `None` = the root changes nothing.
     pub decision_wait_after_root_received: Option<Duration>,
+    /// What may end a trace's wait before.
+    pub completion: Completion,
     /// Bytes for window and remembered verdicts of the whole process, at least 1 MiB.
     pub memory_limit: usize,
     /// A trace with this many spans is judged at once; at least 1.
     pub spans_per_trace_limit: u32,
     /// A trace with this many bytes is judged at once; at least 1 KiB.
     pub bytes_per_trace_limit: usize,
+}
+
+/// When a trace counts as complete.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Completion {
+    /// When its wait is over.
+    Wait,
+    /// When its structure is whole and it has been quiet.
+    Structural {
+        /// For so long, in stream time; at most `decision_wait`.
+        settle: Duration,
+        /// What is asked of parents in other processes.
+        remote_parents: RemoteParents,
+        /// What is learned of calls is kept of so many on each partition; at most 1 000 000.
+        edges_max: usize,
+    },
 }
 
 /// Console, metrics and probes.
@@ -294,6 +312,12 @@ impl Config {
         Limits {
             decision_wait: millis(window.decision_wait),
             decision_wait_after_root: window.decision_wait_after_root_received.map(millis),
+            structural: match window.completion {
+                Completion::Wait => None,
+                Completion::Structural { settle, remote_parents, edges_max } => {
+                    Some(Structural { settle: millis(settle), remote_parents, edges_max })
+                }
+            },
             remember: millis(self.decisions.remember),
             second_chance: self.second_chance.map(|chance| tailsift_sampler::SecondChance {
                 remember: millis(chance.remember),

@@ -7,6 +7,7 @@ mod ottl;
 mod policies;
 mod redaction;
 mod streams;
+mod window;
 
 use std::time::Duration;
 
@@ -23,9 +24,11 @@ pub(crate) use policies::{
 };
 
 pub(crate) use redaction::{ACTIONS, PLACES, PRESETS, REDACTION_RULE};
+pub(crate) use window::{COMPLETION, REMOTE_PARENTS};
 
 use derive::DERIVE;
 use streams::{INPUT, OUTPUT, REPARTITION};
+use window::WINDOW;
 
 use crate::key::{Choice, Key, Presence, Refused, Section, Type, Within};
 use Presence::{Default, Optional, Required};
@@ -91,8 +94,6 @@ pub(crate) static PARTITIONER: [Choice; 2] = [
     choice("fnv1a", "as the OpenTelemetry Collector's exporter"),
     choice("murmur2", "as Kafka's Java clients"),
 ];
-pub(crate) static COMPLETION: [Choice; 1] =
-    [choice("wait", "a trace is judged when decision_wait has passed")];
 pub(crate) static COMPATIBILITY: [Choice; 2] = [
     choice(
         "tailsift",
@@ -341,57 +342,6 @@ static DEAD_LETTERS: Section = Section {
         "The topic to write; it is created if it is missing",
     )],
     refused: &[],
-};
-
-static WINDOW: Section = Section {
-    keys: &[
-        key(
-            "decision_wait",
-            Type::Duration { min: ms(1), max: LONGEST },
-            Default("30s"),
-            "A trace is judged this long after its first record, on the stream's own clock",
-        ),
-        key(
-            "decision_wait_after_root_received",
-            Type::Duration { min: ms(0), max: LONGEST },
-            Default("0s"),
-            "A trace is judged this long after its root span, if that is sooner; 0s turns it off",
-        ),
-        key(
-            "completion",
-            Type::Choice { here: &COMPLETION, later: &["structural"] },
-            Default("wait"),
-            "When a trace counts as complete",
-        ),
-        key(
-            "memory_limit",
-            Type::Size { min: MIB, max: 1 << 50 },
-            Default("1GiB"),
-            "For the window and remembered verdicts of the whole process; over it the oldest traces are judged early",
-        ),
-        key(
-            "spans_per_trace_limit",
-            Type::Integer { min: 1, max: u32::MAX as i64 },
-            Default("100000"),
-            "A trace with this many spans is judged at once",
-        ),
-        key(
-            "bytes_per_trace_limit",
-            Type::Size { min: KIB, max: 1 << 40 },
-            Default("64MiB"),
-            "A trace with this many bytes is judged at once",
-        ),
-    ],
-    refused: &[
-        refused(
-            "compression",
-            "is not supported by this version: the window is held as it came, within window.memory_limit",
-        ),
-        refused(
-            "settle",
-            "is not supported by this version: it belongs to `completion: structural`, and there is `completion: wait`",
-        ),
-    ],
 };
 
 static RELOAD: Section = Section {

@@ -129,7 +129,13 @@ impl Edges {
 
     /// A span of an edge came at `now`. If the edge has a place free, it is a lesson; `has_come`: the
     /// other end is there already. True if another edge was forgotten for it.
-    pub(crate) fn ask(&mut self, id: EdgeId, lesson: LessonId, has_come: bool, now: Millis) -> bool {
+    pub(crate) fn ask(
+        &mut self,
+        id: EdgeId,
+        lesson: LessonId,
+        has_come: bool,
+        now: Millis,
+    ) -> bool {
         if self.max == 0 || self.open.contains_key(&lesson.0) {
             return false;
         }

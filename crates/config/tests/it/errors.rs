@@ -170,7 +170,7 @@ fn unknown_keys() {
             decision_wait: 10s
                 line 3: decision_wait: unknown key: did you mean window.decision_wait? known here: kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, second_chance, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, reload, http
             window: {decisionWait: 10s}
-                line 3: window.decisionWait: unknown key: did you mean decision_wait? known here: decision_wait, decision_wait_after_root_received, completion, memory_limit, spans_per_trace_limit, bytes_per_trace_limit
+                line 3: window.decisionWait: unknown key: did you mean decision_wait? known here: decision_wait, decision_wait_after_root_received, completion, settle, remote_parents, edges_max, memory_limit, spans_per_trace_limit, bytes_per_trace_limit
             input: {group: x}
                 line 3: input.group: unknown key: did you mean group at the top level? known here: topic, topics, encoding, parse_string_tags, keyed_by, start, idle_grace
             output: {max_mesage_bytes: 1MB}
@@ -348,6 +348,8 @@ fn waits_fit_each_other() {
         "decisions: {remember: 10s}",
         "window: {decision_wait: 20m}\ndecisions: {remember: 10m}",
         "window: {decision_wait_after_root_received: 31s}",
+        "window: {completion: structural, settle: 31s}",
+        "window: {completion: complete, remote_parents: yes, edges_max: 1000001}",
     ];
     check_keys(
         &cases,
@@ -359,6 +361,12 @@ fn waits_fit_each_other() {
                 line 4: decisions.remember: must be at least window.decision_wait (20m), got 10m
             window: {decision_wait_after_root_received: 31s}
                 line 3: window.decision_wait_after_root_received: must be at most window.decision_wait (30s, the default), got 31s: traces would be judged before it
+            window: {completion: structural, settle: 31s}
+                line 3: window.settle: must be at most window.decision_wait (30s, the default), got 31s: no trace would be judged before it
+            window: {completion: complete, remote_parents: yes, edges_max: 1000001}
+                line 3: window.completion: expected wait or structural, got complete
+                line 3: window.remote_parents: expected ignored or learned, got yes
+                line 3: window.edges_max: expected a whole number between 0 and 1000000, got 1000001
         "#]],
     );
 }
@@ -486,7 +494,6 @@ fn inputs_that_cannot_be() {
 fn what_later_versions_have() {
     let cases = [
         "window: {compression: lz4}",
-        "window: {completion: structural, settle: 1s}",
         "input: {encoding: jaeger_json}",
         "input: {encoding: zipkin_thrift}",
         "derive: {model_version: {pattern: {from: url.path, regex: '/v([0-9]+'}}}",
@@ -499,9 +506,6 @@ fn what_later_versions_have() {
         &expect![[r#"
             window: {compression: lz4}
                 line 3: window.compression: is not supported by this version: the window is held as it came, within window.memory_limit
-            window: {completion: structural, settle: 1s}
-                line 3: window.completion: structural is not supported by this version: use wait
-                line 3: window.settle: is not supported by this version: it belongs to `completion: structural`, and there is `completion: wait`
             input: {encoding: jaeger_json}
                 line 3: input.encoding: jaeger_json is not supported by this version: use otlp_proto, otlp_json, jaeger_proto or zipkin_json
             input: {encoding: zipkin_thrift}

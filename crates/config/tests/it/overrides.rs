@@ -108,7 +108,7 @@ fn what_does_not_do() {
         --set group[0]: group is no list that could be indexed
         --set gruop: unknown key: did you mean group? known here: kafka, group, instance, workers, delivery, epoch, input, repartition, output, decisions, second_chance, dead_letters, window, policies, sample_on_first_match, maximum_trace_size_bytes, compatibility, derive, redaction, reload, http
         --set window.decision_wait: expected a duration with a unit (ms, s, m, h) such as 30s, got 30
-        --set window: expected a mapping with the keys decision_wait, decision_wait_after_root_received, completion, memory_limit, spans_per_trace_limit, bytes_per_trace_limit, got 30s
+        --set window: expected a mapping with the keys decision_wait, decision_wait_after_root_received, completion, settle, remote_parents, edges_max, memory_limit, spans_per_trace_limit, bytes_per_trace_limit, got 30s
         --set policies: is not YAML: unclosed bracket '{'
         --set kafka.properties.group.id: is set by tailsift: use group
         --set expected key.path=value, for example window.decision_wait=10s

@@ -3,7 +3,7 @@
 use expect_test::expect;
 use tailsift_config::{Compression, Config, Delivery, Encoding, Partitioner, Start};
 use tailsift_policy::{Compatibility, Derive, DerivePattern, Derived, Kind};
-use tailsift_sampler::Limits;
+use tailsift_sampler::{Limits, RemoteParents, Structural};
 use tailsift_trace::Millis;
 
 use crate::{BASE, loaded};
@@ -16,7 +16,7 @@ fn defaults() {
         Input { topics: ["otlp_spans"], encoding: OtlpProto, parse_string_tags: false, keyed_by: TraceId, start: Earliest, idle_grace: 2s }
         Output { topic: "otlp_spans_kept", max_message_bytes: 1000000, buffer_limit: 67108864, compression: Zstd, partitioner: Fnv1a, kafka: None }
         Decisions { topic: "tailsift.decisions", remember: 600s }
-        Window { decision_wait: 30s, decision_wait_after_root_received: None, memory_limit: 1073741824, spans_per_trace_limit: 100000, bytes_per_trace_limit: 67108864 }
+        Window { decision_wait: 30s, decision_wait_after_root_received: None, completion: Wait, memory_limit: 1073741824, spans_per_trace_limit: 100000, bytes_per_trace_limit: 67108864 }
         Some(Http { listen: 127.0.0.1:8080, explicit: false, recent_traces: 1000, recent_bytes: 67108864 })
     "#]].assert_eq(&format!(
         "{kafka:?}\n{input:?}\n{output:?}\n{decisions:?}\n{window:?}\n{http:?}\n"
@@ -46,7 +46,10 @@ dead_letters: off
 window:
   decision_wait: 1m30s
   decision_wait_after_root_received: 5s
-  completion: wait
+  completion: structural
+  settle: 250ms
+  remote_parents: learned
+  edges_max: 7
   memory_limit: 1GiB
   spans_per_trace_limit: 5
   bytes_per_trace_limit: 1MB
@@ -83,6 +86,11 @@ http: off
         Limits {
             decision_wait: Millis(90_000),
             decision_wait_after_root: Some(Millis(5_000)),
+            structural: Some(Structural {
+                settle: Millis(250),
+                remote_parents: RemoteParents::Learned,
+                edges_max: 7,
+            }),
             remember: Millis::from_secs(3600),
             idle_grace: Millis(0),
             memory_bytes: 1 << 28,
