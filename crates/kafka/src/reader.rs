@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::message::{BorrowedMessage, Message};
+use tailsift_trace::encode_headers;
 
 use crate::client::{ClientSettings, LogBridge};
 use crate::error::ReadError;
@@ -255,6 +256,13 @@ impl<'a> RecordRef<'a> {
         (0..)
             .map_while(|index| ffi::header(self.0, index))
             .map(|header| (String::from_utf8_lossy(header.name), header.value))
+    }
+
+    /// Its headers, encoded, in place of what `out` held.
+    pub fn encoded_headers(&self, out: &mut Vec<u8>) {
+        out.clear();
+        let headers = (0..).map_while(|index| ffi::header(self.0, index));
+        encode_headers(headers.map(|header| (header.name, header.value)), out);
     }
 
     /// A copy of its own.

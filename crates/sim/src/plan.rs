@@ -140,6 +140,7 @@ impl Plan {
             decision_wait_after_root: random.chance(200).then_some(Millis(7000)),
             remember: random.pick(&[decision_wait, Millis::from_secs(600)]),
             second_chance: None,
+            structural: None,
             idle_grace: Millis::from_secs(2),
             memory_bytes: if small_memory { 160 << 10 } else { 64 << 20 },
             spans_per_trace: if small_traces { 5 } else { 100_000 },
