@@ -212,6 +212,3 @@ fn service_of<'p>(span: &Span<'p>, share: &Share<'_, 'p>) -> &'p [u8] {
         Some(_) | None => b"",
     }
 }
-
-#[cfg(test)]
-mod tests;

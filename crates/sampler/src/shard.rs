@@ -317,6 +317,11 @@ impl Shard {
         self.in_flight.is_none() && self.partitions.values().all(settled)
     }
 
+    /// Its bounds.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Counters since the shard's creation.
     pub fn stats(&self) -> &Stats {
         &self.stats

@@ -33,6 +33,8 @@ pub(crate) struct RecentTrace {
     pub(crate) trace_id: TraceId,
     /// Stream time of the decision.
     pub(crate) decided_at: Millis,
+    /// Stream time from its first record to then.
+    pub(crate) held: Millis,
     /// Keep or drop.
     pub(crate) verdict: Verdict,
     /// The deciding policy's name; `None` if none asked to keep the trace.
@@ -72,12 +74,14 @@ impl RecentTrace {
             bytes,
             duration_ns,
             time,
+            held,
             payload,
             composite: _,
         } = judged;
         Self {
             trace_id,
             decided_at: time,
+            held,
             verdict: decision.verdict,
             policy: decision.policy.and_then(|place| names.at(place)),
             close_reason: decision.close_reason,

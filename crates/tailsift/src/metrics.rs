@@ -132,6 +132,7 @@ pub(crate) struct WorkerMetrics {
     worker: String,
     stats: Vec<(ReadStats, Total)>,
     closed: Vec<Total>,
+    held: Vec<Histogram>,
     /// By the place that decisions name; `None` of names that never judged here.
     kept: Vec<Option<Total>>,
     dropped: Total,
@@ -169,6 +170,8 @@ impl WorkerMetrics {
         let closed = |reason: CloseReason| {
             Total::new(counter_of(&table::TRACES_CLOSED, &[&worker, reason.name()]))
         };
+        let held =
+            |reason: CloseReason| histogram_of(&table::TRACE_HELD, &[&worker, reason.name()]);
         let verdict = |verdict: &str, policy: &str| {
             Total::new(counter_of(&table::VERDICTS, &[&worker, verdict, policy]))
         };
@@ -176,6 +179,7 @@ impl WorkerMetrics {
         Self {
             stats,
             closed: CloseReason::ALL.into_iter().map(closed).collect(),
+            held: CloseReason::ALL.into_iter().map(held).collect(),
             kept: policies.iter().map(|policy| Some(verdict("keep", policy))).collect(),
             dropped: verdict("drop", "none"),
             gauges,
@@ -262,6 +266,11 @@ impl WorkerMetrics {
         for (counter, (_, count)) in self.thresholds.iter().zip(counts.by_outcome()) {
             counter.increment(count);
         }
+    }
+
+    /// Measures how long a judged trace was held.
+    pub(crate) fn trace_held(&self, reason: CloseReason, held: Millis) {
+        self.held[reason as usize].record(held.0 as f64 / 1e3);
     }
 
     /// Measures a committed epoch: the time from its cut to its commit.

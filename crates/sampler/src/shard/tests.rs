@@ -13,6 +13,7 @@ mod budgets;
 mod chance;
 mod kin;
 mod restore;
+mod structural;
 mod swap;
 
 const FAR: Millis = Millis(i64::MAX / 4);

@@ -136,6 +136,7 @@ impl Parts {
         let sink = Sink::new(self.sink_settings(config, number, shared_names.clone()));
         let input_partitions = u32::try_from(partitions).unwrap_or(1).max(1);
         let limits = Limits { input_partitions, ..config.limits(self.processors) };
+        let scanner = Scanner::new(limits.interest(&policies));
         let mut shard = Shard::new(Arc::clone(&policies), limits);
         shard.report_judged(config.http.is_some());
         let names = policies.names();
@@ -164,7 +165,6 @@ impl Parts {
         let source =
             Source::join(self.source_settings(config, number), Box::new(Handover(core.clone())))
                 .with_context(|| format!("worker {number}"))?;
-        let scanner = Scanner::new(policies.interest().clone());
         // The re-key stage writes protobuf, whatever it reads.
         Ok(Worker {
             source,

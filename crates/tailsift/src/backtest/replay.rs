@@ -88,13 +88,13 @@ impl<'r> Judges<'r> {
         let policies: Arc<PolicySet> = config.policy_set().into();
         let input_partitions = u32::try_from(self.partitions).unwrap_or(1).max(1);
         let limits = Limits { input_partitions, ..config.limits(self.threads) };
+        let scanner = Scanner::new(limits.interest(&policies));
         let mut shard = Shard::new(Arc::clone(&policies), limits);
         shard.report_judged(true);
         for range in ranges {
             let from = Restored { offset: range.start, ..Restored::default() };
             shard.handle_assigned(range.partition, from);
         }
-        let scanner = Scanner::new(policies.interest().clone());
         // The topic is one and the same, whoever judges.
         let reader = RecordReader::new(scanner, window_format(self.source), false)
             .withholding(self.source.has_redaction());

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
-use tailsift_config::{Config, ConfigFile};
+use tailsift_config::{Completion, Config, ConfigFile};
 
 use crate::cli::CheckArgs;
 use crate::command::{import, live, load_with_file};
@@ -50,6 +50,14 @@ fn summary(config: &Config) -> Vec<(&'static str, String)> {
         Some(wait) => format!(", or {wait:?} after its root span"),
         None => String::new(),
     };
+    let whole = match window.completion {
+        Completion::Wait => String::new(),
+        Completion::Structural { settle, .. } => {
+            format!(
+                ", or once its structure is whole and {settle:?} have passed without more of it"
+            )
+        }
+    };
     let names: Vec<_> = config.policies().iter().map(|policy| policy.name.as_str()).collect();
     let letters = config.dead_letters.as_deref().unwrap_or("off: counted and logged only");
     vec![
@@ -59,7 +67,7 @@ fn summary(config: &Config) -> Vec<(&'static str, String)> {
         ("output", config.output.topic.clone()),
         ("dead letters", letters.to_owned()),
         ("delivery", format!("{}, an epoch every {:?}", config.delivery.name(), config.epoch)),
-        ("judged", format!("{:?} after a trace's first record{root}", window.decision_wait)),
+        ("judged", format!("{:?} after a trace's first record{root}{whole}", window.decision_wait)),
         ("policies", names.join(", ")),
         ("fingerprint", config.fingerprint()),
     ]

@@ -19,6 +19,7 @@ pub(crate) struct Summaries<'t> {
 struct Summary<'t> {
     trace_id: String,
     decided_at_ms: i64,
+    held_ms: i64,
     verdict: &'static str,
     policy: Option<&'t str>,
     close_reason: &'static str,
@@ -62,6 +63,7 @@ impl<'t> Summary<'t> {
         Self {
             trace_id: trace.trace_id.to_string(),
             decided_at_ms: trace.decided_at.0,
+            held_ms: trace.held.0,
             verdict: verdict_name(trace.verdict),
             policy: trace.policy.as_deref(),
             close_reason: trace.close_reason.name(),

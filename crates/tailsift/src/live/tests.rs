@@ -14,6 +14,7 @@ pub(crate) fn dropped(number: u8) -> RecentTrace {
     RecentTrace {
         trace_id: TraceId([number; 16]),
         decided_at: Millis(1_700_000_000_000 + i64::from(number)),
+        held: Millis(1500),
         verdict: Verdict::Drop,
         policy: None,
         close_reason: CloseReason::DecisionWait,
@@ -85,6 +86,7 @@ fn a_judged_trace_is_shown_with_names() {
         bytes: 3400,
         duration_ns: -5,
         time: Millis(77),
+        held: Millis(33),
         payload: Some(Arc::new(vec![1, 2])),
     };
     let trace = RecentTrace::new(judged, &names, None);
@@ -95,7 +97,7 @@ fn a_judged_trace_is_shown_with_names() {
     assert_eq!(votes.collect::<Vec<_>>(), expected);
     assert!(trace.partial);
     assert_eq!((trace.spans, trace.bytes, trace.duration_ns), (12, 3400, -5));
-    assert_eq!((trace.decided_at, trace.partition), (Millis(77), 4));
+    assert_eq!((trace.decided_at, trace.held, trace.partition), (Millis(77), Millis(33), 4));
     assert_eq!(trace.threshold, Some(Threshold(5)));
     assert_eq!(trace.export.as_deref(), Some(&vec![1, 2]));
 }

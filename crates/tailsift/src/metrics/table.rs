@@ -1,7 +1,16 @@
 //! Every metric that tailsift exports, once.
 
+mod process;
+mod waiting;
+
 use tailsift_kafka::SinkStats;
 use tailsift_sampler::{Gauges, RekeyStats, Stats};
+
+pub(crate) use process::{
+    BUILD, CONFIG, RECONNECTS, RELOADS, RESIDENT_MEMORY, SECRETS_RELOADED, UPTIME,
+};
+pub(crate) use waiting::TRACE_HELD;
+use waiting::{EDGES, EDGES_FORGOTTEN, STRUCTURES_TOO_LARGE};
 
 /// Reads a counter of a shard.
 pub(crate) type ReadStats = fn(&Stats) -> u64;
@@ -188,53 +197,12 @@ pub(crate) const RECORDS_MISSING: Metric = Metric::counter(
     "Records that were deleted from the input topic before they were read and decided: lost. \
      Lengthen its retention.",
 );
-/// Secrets that were replaced.
-pub(crate) const SECRETS_RELOADED: Metric = Metric::counter(
-    "tailsift_secrets_reloaded_total",
-    &["outcome"],
-    "Times that replaced certificates or passwords were found: taken, or refused (those from before \
-     stay in use, and the new ones are tried again after kafka.reload_interval).",
-);
-/// Looks at the configuration file.
-pub(crate) const RELOADS: Metric = Metric::counter(
-    "tailsift_reloads_total",
-    &["outcome"],
-    "Times that a changed configuration file was taken, or was refused (the rules from before stay \
-     in force, and tailsift_config_info and /api/v1/reload say which); unchanged counts answers to \
-     SIGHUP and POST alone.",
-);
-/// The rules in force.
-pub(crate) const CONFIG: Metric = Metric::gauge(
-    "tailsift_config_info",
-    &["fingerprint"],
-    "1, labelled with the fingerprint of policies and redaction in force, as in the header \
-     tailsift.config.",
-);
-/// Workers whose clients were made anew.
-pub(crate) const RECONNECTS: Metric = Metric::counter(
-    "tailsift_reconnects_total",
-    &["worker"],
-    "Times that a worker ended in order and made its Kafka clients anew, to use replaced \
-     certificates. Passwords are given to clients that run.",
-);
 /// A partition's clock.
 pub(crate) const STREAM_TIME: Metric = Metric::gauge(
     "tailsift_partition_stream_time_seconds",
     &["partition"],
     "The partition's clock, as Unix time.",
 );
-/// The build.
-pub(crate) const BUILD: Metric =
-    Metric::gauge("tailsift_build_info", &["version"], "1, labelled with the version.");
-/// The process's memory.
-pub(crate) const RESIDENT_MEMORY: Metric = Metric::gauge(
-    "tailsift_process_resident_memory_bytes",
-    &[],
-    "Resident memory of the process (Linux only).",
-);
-/// The process's age.
-pub(crate) const UPTIME: Metric =
-    Metric::gauge("tailsift_process_uptime_seconds", &[], "Time since the process started.");
 
 /// The table: what `/metrics` shows, and what `schemas/metrics.md` is generated from.
 pub(crate) const TABLE: &[Metric] = &[
@@ -279,6 +247,10 @@ pub(crate) const TABLE: &[Metric] = &[
         "Traces that entered the window.",
     ),
     TRACES_CLOSED,
+    TRACE_HELD,
+    STRUCTURES_TOO_LARGE,
+    EDGES_FORGOTTEN,
+    EDGES,
     VERDICTS,
     Metric::stats(
         "tailsift_spans_kept_total",

@@ -122,6 +122,8 @@ fn distinct_stats() -> Stats {
         decisions_logged: 1020,
         decisions_restored: 1021,
         records_replayed: 1022,
+        structures_too_large: 1030,
+        edges_forgotten: 1031,
         policy_swaps: 1027,
         traces_refolded: 1028,
         refold_failures: 1029,
@@ -141,6 +143,7 @@ fn distinct_gauges() -> Gauges {
         traces_open: 1301,
         spans_open: 1302,
         window_bytes: 1303,
+        edges: 1308,
         decisions: 1304,
         decision_bytes: 1305,
         epoch_bytes: 1306,
@@ -174,6 +177,7 @@ fn publish_everything() {
     worker.poison_record(PoisonReason::from(&broken));
     worker.epoch_committed(Duration::from_millis(20));
     worker.epoch_discarded();
+    worker.trace_held(CloseReason::Complete, Millis(3_600));
     worker.redacted(&RedactionCounts {
         deleted: 1701,
         masked: 1702,
@@ -247,11 +251,11 @@ fn every_number_is_shown() {
     let text = rendered(publish_everything);
     let values: BTreeSet<u64> =
         samples(&text).values().flatten().map(|(_, value)| *value as u64).collect();
-    let stats = (1001..=1029).filter(|value| ![1005, 1008].contains(value));
+    let stats = (1001..=1031).filter(|value| ![1005, 1008].contains(value));
     for value in stats
         .chain(1101..=1108)
         .chain(1201..=1202)
-        .chain(1301..=1307)
+        .chain(1301..=1308)
         .chain(1401..=1406)
         .chain(1501..=1504)
         .chain(1701..=1706)

@@ -171,9 +171,10 @@ impl WorkerCore {
         self.error.take().map_or(Ok(()), Err)
     }
 
-    /// Puts judged traces on show.
+    /// Measures judged traces and puts them on show.
     pub(crate) fn show_judged(&mut self) {
         while let Some(judged) = self.shard.poll_judged() {
+            self.metrics.trace_held(judged.decision.close_reason, judged.held);
             let redactor = self.fit.redactor.as_ref();
             self.live.record(RecentTrace::new(judged, &self.names, redactor));
         }

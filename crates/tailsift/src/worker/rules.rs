@@ -46,7 +46,7 @@ impl WorkerCore {
             let places = self.shared_names.intern(names);
             self.names.replace(names, &places);
             self.metrics.name_policies(names, &places);
-            reader.set_interest(policies.interest());
+            reader.set_interest(&self.shard.limits().interest(policies));
             self.shard.handle_policies(Arc::clone(policies), places, &mut |bytes, take| {
                 reader.rescan(bytes, take)
             });

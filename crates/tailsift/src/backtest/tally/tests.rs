@@ -22,6 +22,7 @@ fn judged(trace: u8, verdict: Verdict, policy: Option<u16>, votes: &[Option<Vote
         bytes: 100,
         duration_ns: 0,
         time: Millis(1),
+        held: Millis(1),
         payload: None,
     }
 }
