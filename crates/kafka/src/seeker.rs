@@ -10,7 +10,7 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::{ClientSettings, LogBridge};
 use crate::error::{ReadError, describe};
-use crate::offsets::{Isolation, PATIENCE, Wanted, existing_partitions, list_offsets};
+use crate::offsets::{Isolation, Wanted, existing_partitions, list_offsets};
 use crate::reader::RecordRef;
 
 #[cfg(test)]
@@ -24,6 +24,7 @@ pub type Offsets = BTreeMap<i32, BTreeSet<i64>>;
 pub struct Seeker {
     consumer: BaseConsumer<LogBridge>,
     topic: String,
+    /// As many as are known of.
     partitions: i32,
     bytes_read: u64,
 }
@@ -51,10 +52,10 @@ const DEFAULTS: &[(&str, &str)] = &[
 ];
 
 impl Seeker {
-    /// For this topic.
+    /// For this topic. Nothing is asked of the brokers yet.
     ///
     /// # Errors
-    /// If it does not exist or the brokers do not answer.
+    /// If there is no client to be had.
     pub fn open(settings: &ClientSettings, topic: &str) -> Result<Self, ReadError> {
         let owned = [
             // The client wants a group before it takes an assignment; nothing joins it and
@@ -68,16 +69,16 @@ impl Seeker {
         ];
         let config = settings.config_with(DEFAULTS, &owned);
         let consumer: BaseConsumer<LogBridge> = settings.client(&config, LogBridge)?;
-        let partitions = existing_partitions(&consumer, topic, PATIENCE)?;
-        Ok(Self { consumer, topic: topic.to_owned(), partitions, bytes_read: 0 })
+        Ok(Self { consumer, topic: topic.to_owned(), partitions: 0, bytes_read: 0 })
     }
 
     /// Shows each of these records once to `visit`, within a partition in the order of the log,
-    /// and takes `patience` at most, a question to the brokers included.
+    /// and takes about `patience` at most, questions to the brokers included.
     ///
     /// # Errors
-    /// If the topic may not be read, or the client is of no more use. Brokers that are away are
-    /// waited for.
+    /// If the topic does not exist or may not be read, the client is of no more use, or the brokers
+    /// did not answer questions in time. Once those are answered, brokers that are away are waited
+    /// for.
     pub fn read(
         &mut self,
         wanted: Offsets,
@@ -105,9 +106,13 @@ impl Seeker {
     }
 
     /// What lies below the logs' starts will not come.
-    fn give_up_deleted(&self, sought: &mut Sought, deadline: Instant) -> Result<(), ReadError> {
+    fn give_up_deleted(&mut self, sought: &mut Sought, deadline: Instant) -> Result<(), ReadError> {
         let patience = deadline.saturating_duration_since(Instant::now());
         let (consumer, topic) = (&self.consumer, self.topic.as_str());
+        if sought.unread.last_key_value().is_some_and(|(last, _)| *last >= self.partitions) {
+            self.partitions = existing_partitions(consumer, topic, patience)?;
+        }
+        let patience = deadline.saturating_duration_since(Instant::now());
         let starts = list_offsets(consumer, topic, self.partitions, Wanted::Start, patience)?;
         let partitions: Vec<i32> = sought.unread.keys().copied().collect();
         for partition in partitions {

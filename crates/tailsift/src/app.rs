@@ -28,6 +28,7 @@ use crate::live::LiveView;
 use crate::logging::worker_span;
 use crate::metrics;
 use crate::reload::{Desk, Reloader, on_hangup};
+use crate::reread::Rereader;
 use crate::secrets::{Secrets, Watch};
 use crate::shutdown::{Stop, on_signals};
 use crate::worker::wall_now;
@@ -200,10 +201,16 @@ impl App {
         });
         let upstream = upstream.transpose()?;
         let board = Arc::new(Board::new(workers));
+        let rereader = config
+            .second_chance
+            .filter(|_| workers > 0)
+            .map(|chance| Rereader::start(Arc::clone(secrets), chance.timeout));
+        let rereader = rereader.transpose()?;
         let parts = Arc::new(build::Parts::new(
             Arc::clone(secrets),
             wishes,
             workers,
+            rereader,
             Arc::clone(&stop),
             Arc::clone(&board),
             Arc::clone(health),

@@ -7,6 +7,7 @@ mod json;
 mod names;
 #[cfg(test)]
 pub(crate) mod tests;
+mod turned;
 mod waterfall;
 
 use std::borrow::Cow;
@@ -17,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use dashmap::DashMap;
 use tailsift_otlp::{Redactor, ScanError};
 use tailsift_policy::{CloseReason, Threshold, Verdict, Vote};
-use tailsift_sampler::Judged;
+use tailsift_sampler::{Judged, Turned};
 use tailsift_trace::{Millis, TraceId};
 
 pub(crate) use json::{Document, Summaries, close_reason_from_name, verdict_from_name};
@@ -53,6 +54,8 @@ pub(crate) struct RecentTrace {
     pub(crate) duration_ns: i64,
     /// The threshold, if the keep was a matter of chance alone.
     pub(crate) threshold: Option<Threshold>,
+    /// How its verdict was turned, if it was.
+    pub(crate) turned: Option<Turned>,
     /// The input partition.
     pub(crate) partition: i32,
     /// What a kept trace holds, not redacted: an `ExportTraceServiceRequest`. Nobody sees it but
@@ -96,6 +99,7 @@ impl RecentTrace {
             bytes: bytes as u64,
             duration_ns,
             threshold: decision.chance.threshold(),
+            turned: None,
             partition,
             export: payload,
             redactor: redactor.cloned(),

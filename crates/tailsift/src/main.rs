@@ -15,6 +15,7 @@ mod operations;
 mod past;
 mod rekey;
 mod reload;
+mod reread;
 mod secrets;
 mod shutdown;
 mod worker;

@@ -20,7 +20,7 @@ use tailsift_otlp::{
     Fault, JaegerError, JaegerFault, JsonError, RedactionCounts, ScanError, ThresholdCounts,
 };
 use tailsift_policy::CloseReason;
-use tailsift_sampler::{Gauges, RekeyStats, Stats};
+use tailsift_sampler::{Gauges, Partial, RekeyStats, Stats};
 use tailsift_trace::Millis;
 
 use table::{Metric, ReadGauges, ReadRekey, ReadSink, ReadStats, Source, TABLE};
@@ -132,6 +132,7 @@ pub(crate) struct WorkerMetrics {
     worker: String,
     stats: Vec<(ReadStats, Total)>,
     closed: Vec<Total>,
+    turns_partial: Vec<Total>,
     held: Vec<Histogram>,
     /// By the place that decisions name; `None` of names that never judged here.
     kept: Vec<Option<Total>>,
@@ -170,6 +171,9 @@ impl WorkerMetrics {
         let closed = |reason: CloseReason| {
             Total::new(counter_of(&table::TRACES_CLOSED, &[&worker, reason.name()]))
         };
+        let partial = |reason: Partial| {
+            Total::new(counter_of(&table::chance::PARTIAL, &[&worker, reason.name()]))
+        };
         let held =
             |reason: CloseReason| histogram_of(&table::TRACE_HELD, &[&worker, reason.name()]);
         let verdict = |verdict: &str, policy: &str| {
@@ -179,6 +183,7 @@ impl WorkerMetrics {
         Self {
             stats,
             closed: CloseReason::ALL.into_iter().map(closed).collect(),
+            turns_partial: Partial::ALL.into_iter().map(partial).collect(),
             held: CloseReason::ALL.into_iter().map(held).collect(),
             kept: policies.iter().map(|policy| Some(verdict("keep", policy))).collect(),
             dropped: verdict("drop", "none"),
@@ -211,6 +216,9 @@ impl WorkerMetrics {
             total.advance(read(stats));
         }
         for (total, value) in self.closed.iter_mut().zip(stats.closed) {
+            total.advance(value);
+        }
+        for (total, value) in self.turns_partial.iter_mut().zip(stats.turns_partial) {
             total.advance(value);
         }
         for (total, value) in self.kept.iter_mut().zip(&stats.kept_by_policy) {
@@ -333,6 +341,11 @@ impl RekeyMetrics {
     pub(crate) fn epoch_committed(&self, took: Duration) {
         self.epoch_commit.record(took.as_secs_f64());
     }
+}
+
+/// Counts bytes that were read again.
+pub(crate) fn reread_bytes(bytes: u64) {
+    counter_of(&table::chance::READ_BYTES, &[]).increment(bytes);
 }
 
 /// Counts replaced secrets that were `taken`, or `refused` so that older ones stay in use.

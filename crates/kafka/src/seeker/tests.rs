@@ -1,4 +1,5 @@
 use super::*;
+use crate::offsets::PATIENCE;
 use crate::{EmbeddedBroker, Outgoing, Writer};
 
 fn offsets(wanted: &[(i32, &[i64])]) -> Offsets {

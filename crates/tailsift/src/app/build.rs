@@ -18,6 +18,7 @@ use crate::admin::Health;
 use crate::handover::{Handover, SharedCore};
 use crate::live::{LiveView, Names};
 use crate::metrics::WorkerMetrics;
+use crate::reread::Rereader;
 use crate::secrets::{Follower, Secrets};
 use crate::shutdown::Stop;
 use crate::worker::{Clocks, Fit, Format, RecordReader, Restoring, Shadow, Worker, WorkerCore};
@@ -96,6 +97,8 @@ pub(crate) struct Parts {
     wishes: Wishes,
     /// How many there are of them: they share the memory.
     processors: usize,
+    /// Who reads dropped traces again, if they have a second chance.
+    rereader: Option<Rereader>,
     stop: Arc<Stop>,
     board: Arc<Board>,
     health: Arc<Health>,
@@ -107,13 +110,14 @@ impl Parts {
         secrets: Arc<Secrets>,
         wishes: Wishes,
         processors: usize,
+        rereader: Option<Rereader>,
         stop: Arc<Stop>,
         board: Arc<Board>,
         health: Arc<Health>,
         live: Arc<LiveView>,
     ) -> Self {
         let random = RandomState::new().hash_one(std::process::id());
-        Self { secrets, random, wishes, processors, stop, board, health, live }
+        Self { secrets, random, wishes, processors, rereader, stop, board, health, live }
     }
 
     /// The names of the policies in force.
@@ -153,6 +157,7 @@ impl Parts {
             },
             shadow: self.wishes.shadow.then(Shadow::new),
             epoch: config.epoch,
+            rereads: self.rereader.as_ref().map(Rereader::desk),
             live: Arc::clone(&self.live),
             shared_names,
             names: Names::new(names),

@@ -28,6 +28,8 @@ struct Summary<'t> {
     bytes: u64,
     duration_ms: f64,
     threshold: Option<String>,
+    /// The late span that had a dropped trace kept; empty if it has no ID.
+    turned_by: Option<String>,
     partition: i32,
 }
 
@@ -72,6 +74,9 @@ impl<'t> Summary<'t> {
             bytes: trace.bytes,
             duration_ms: trace.duration_ns as f64 / 1e6,
             threshold: trace.threshold.map(|threshold| threshold.to_string()),
+            turned_by: trace
+                .turned
+                .map(|turned| turned.by.map_or_else(String::new, |by| by.to_string())),
             partition: trace.partition,
         }
     }

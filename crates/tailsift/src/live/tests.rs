@@ -15,6 +15,7 @@ pub(crate) fn dropped(number: u8) -> RecentTrace {
         trace_id: TraceId([number; 16]),
         decided_at: Millis(1_700_000_000_000 + i64::from(number)),
         held: Millis(1500),
+        turned: None,
         verdict: Verdict::Drop,
         policy: None,
         close_reason: CloseReason::DecisionWait,

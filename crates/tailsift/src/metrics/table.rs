@@ -1,5 +1,6 @@
 //! Every metric that tailsift exports, once.
 
+pub(super) mod chance;
 mod process;
 mod waiting;
 
@@ -275,8 +276,18 @@ pub(crate) const TABLE: &[Metric] = &[
     Metric::stats(
         "tailsift_late_would_have_kept_total",
         |stats| stats.late_would_have_kept,
-        "Dropped traces that their late spans would have had kept: the price of the waiting rule.",
+        "Dropped traces that their late spans would have had kept, without a second chance: the \
+         price of the waiting rule.",
     ),
+    chance::UNJUDGED,
+    chance::ASKED,
+    chance::WHOLE,
+    chance::PARTIAL,
+    chance::SPANS,
+    chance::BYTES,
+    chance::READ_BYTES,
+    chance::WAITING,
+    chance::WAITING_SPANS,
     Metric::stats(
         "tailsift_decisions_forgotten_early_total",
         |stats| stats.decisions_forgotten_early,

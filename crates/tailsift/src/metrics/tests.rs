@@ -212,6 +212,7 @@ fn publish_everything() {
     stage.epoch_committed(Duration::from_millis(20));
     publish_rekey_lag("otlp_spans", 5, 1608);
     count_reload("taken");
+    reread_bytes(1610);
     count_reconnect(3);
     count_rules_reload("refused");
     publish_config(None, "0123456789abcdef");
@@ -251,11 +252,12 @@ fn every_number_is_shown() {
     let text = rendered(publish_everything);
     let values: BTreeSet<u64> =
         samples(&text).values().flatten().map(|(_, value)| *value as u64).collect();
-    let stats = (1001..=1031).filter(|value| ![1005, 1008].contains(value));
+    let stats = (1001..=1034).filter(|value| ![1005, 1008].contains(value));
     for value in stats
         .chain(1101..=1108)
         .chain(1201..=1202)
-        .chain(1301..=1308)
+        .chain(1041..=1045)
+        .chain(1301..=1309)
         .chain(1401..=1406)
         .chain(1501..=1504)
         .chain(1701..=1706)

@@ -18,6 +18,7 @@ use crate::live::{LiveView, Names, RecentTrace};
 use crate::metrics::{
     PartitionLag, PoisonReason, WorkerMetrics, forget_partition, publish_partition,
 };
+use crate::reread::RereadDesk;
 
 /// How often the same trouble is told.
 const SAY_EVERY: Duration = Duration::from_secs(60);
@@ -32,6 +33,8 @@ pub(crate) struct WorkerCore {
     pub(crate) sink: Sink,
     pub(crate) restoring: Restoring,
     pub(crate) fit: Fit,
+    /// Where dropped traces are read again, if they have a second chance.
+    pub(crate) rereads: Option<RereadDesk>,
     /// Set if nothing is to be exported.
     pub(crate) shadow: Option<Shadow>,
     pub(crate) epoch: Duration,
@@ -119,6 +122,7 @@ impl WorkerCore {
             return Err(error);
         }
         self.drive(membership)?;
+        self.exchange_rereads();
         let now = Instant::now();
         let due = now.duration_since(self.clocks.cut) >= self.epoch || self.shard.wants_epoch();
         if due && !self.rules_wait && self.sink.is_idle() {
@@ -178,6 +182,21 @@ impl WorkerCore {
             let redactor = self.fit.redactor.as_ref();
             self.live.record(RecentTrace::new(judged, &self.names, redactor));
         }
+        while let Some(turned) = self.shard.poll_turned() {
+            self.live.turn(turned, &self.names, self.fit.redactor.as_ref());
+        }
+    }
+
+    /// Takes what was found of dropped traces, and asks for more.
+    fn exchange_rereads(&mut self) {
+        let Some(desk) = &self.rereads else { return };
+        while let Some(answer) = desk.poll() {
+            self.shard.handle_reread(answer);
+        }
+        while let Some(reread) = self.shard.poll_reread() {
+            desk.ask(reread);
+        }
+        self.show_judged();
     }
 
     /// Takes the epoch under way further.
