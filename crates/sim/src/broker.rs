@@ -47,6 +47,8 @@ pub(crate) struct Broker {
     /// partition.
     pub(crate) fetched_by: BTreeMap<i32, u64>,
     offsets: BTreeMap<i32, Offset>,
+    /// Where partitions of the input begin of which something was deleted.
+    input_starts: BTreeMap<i32, i64>,
     /// By transactional id.
     producers: BTreeMap<usize, Producer>,
     /// Transactions that are open or of which a marker is missing.
@@ -83,6 +85,7 @@ impl Broker {
             calls: plan.calls,
             fetched_by: BTreeMap::new(),
             offsets: BTreeMap::new(),
+            input_starts: BTreeMap::new(),
             producers: BTreeMap::new(),
             unfinished: Vec::new(),
             flights: Flights::default(),
@@ -107,6 +110,28 @@ impl Broker {
         let log = &self.input.logs[partition as usize];
         let next = log.partition_point(|record| record.offset < position);
         log.get(next).filter(|record| record.appended <= self.wall)
+    }
+
+    /// The record at just this offset, unless it is deleted.
+    pub(crate) fn record_at(&self, partition: i32, offset: i64) -> Option<&Record> {
+        let start = self.input_starts.get(&partition).copied().unwrap_or(i64::MIN);
+        let mut log = self.input.logs[partition as usize].iter();
+        log.find(|record| record.offset == offset && offset >= start)
+    }
+
+    /// Deletes what lies so many records below what the group has committed; where the partition
+    /// begins now, if that is further on.
+    pub(crate) fn expire_input(&mut self, partition: i32, behind: usize) -> Option<i64> {
+        let committed = self.offsets.get(&partition)?.offset;
+        let log = &self.input.logs[partition as usize];
+        let below = log.partition_point(|record| record.offset < committed);
+        let start = log.get(below.checked_sub(behind)?)?.offset;
+        let begins = self.input_starts.entry(partition).or_insert(i64::MIN);
+        if start <= *begins {
+            return None;
+        }
+        *begins = start;
+        Some(start)
     }
 
     /// True if no record ever has this offset.

@@ -13,6 +13,7 @@ mod covered;
 mod doubt;
 mod history;
 mod intact;
+mod late;
 mod letters;
 mod memory_bound;
 mod monotone;
@@ -24,7 +25,9 @@ mod refusals;
 mod restored;
 mod shown;
 mod stream_time;
+mod turned;
 mod verdict;
+mod whole;
 
 use std::collections::BTreeMap;
 
@@ -47,13 +50,15 @@ use crate::witness::identify;
 
 /// What is checked, by the names that violations have; beside each, what it answers for in the
 /// table of the crate's page.
-pub const INVARIANTS: [(&str, &str); 21] = [
+pub const INVARIANTS: [(&str, &str); 23] = [
     ("exactly once", "I1 I2 I10 I23 I30"),
     ("at least once", "I1 I2"),
     ("acknowledged", "I22"),
-    ("one verdict", "I3 I21 I24"),
-    ("covered", "I4 I10"),
-    ("commit order", "I4 I5 I29"),
+    ("one verdict", "I3 I21 I24 I25"),
+    ("turned", "I25 I26"),
+    ("whole", "I27"),
+    ("covered", "I4 I10 I26"),
+    ("commit order", "I4 I5 I26 I29"),
     ("monotone", "I5 I29"),
     ("checkpoints", "I5 I6 I11"),
     ("atomic", "I7"),
@@ -134,6 +139,9 @@ impl Checkers {
                 Restored::check_judged(judgement, &self.book, view)?;
                 verdict::check(judgement, &self.book, view)?;
                 clock::check_reason(judgement, &self.book, view)?;
+            }
+            if let What::Turned(turning) = &event.what {
+                turned::check(turning, what, &self.book, view)?;
             }
             if let What::Cut(parts) = &event.what {
                 commit_order::check_cut(parts, &self.book, view)?;
@@ -216,6 +224,7 @@ impl Checkers {
             }
         }
         self.letters.check_end(&self.history, broker)?;
+        whole::check_end(&self.truth, &self.visible, &self.history, plan, broker)?;
         let (truth, visible, history) = (&self.truth, &self.visible, &self.history);
         match plan.delivery {
             Delivery::ExactlyOnce => no_loss::check_end(truth, visible, history, broker),

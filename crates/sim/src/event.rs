@@ -3,6 +3,7 @@
 use std::fmt;
 
 use tailsift_policy::{CloseReason, Verdict};
+use tailsift_sampler::{EntryKind, Partial};
 use tailsift_trace::Millis;
 
 /// Something that happened.
@@ -74,6 +75,35 @@ pub enum What {
     },
     /// A trace was judged.
     Judged(Judgement),
+    /// The worker's reader was asked for a dropped trace's records.
+    Asked {
+        /// Their partition.
+        partition: i32,
+        /// The trace.
+        trace: usize,
+        /// The offset of the late spans that turn its verdict.
+        trigger: i64,
+    },
+    /// The reader's answer was handed in.
+    Answered {
+        /// The records' partition.
+        partition: i32,
+        /// Which of its assignments had asked.
+        token: u64,
+        /// The trace.
+        trace: usize,
+        /// Offsets of records that were not found.
+        missing: Vec<i64>,
+    },
+    /// A verdict was turned.
+    Turned(Turning),
+    /// Records of a partition below this offset are deleted: they were kept long enough.
+    Expired {
+        /// Which partition.
+        partition: i32,
+        /// Where it begins now.
+        start: i64,
+    },
     /// An epoch was cut.
     Cut(Vec<CutPart>),
     /// The worker made a step of a commit.
@@ -218,6 +248,10 @@ pub struct Known {
     pub through: i64,
     /// Stream time at which it may be forgotten.
     pub expiry: Millis,
+    /// Of a dropped trace: where its records are, if it is known what they said.
+    pub sources: Option<Vec<i64>>,
+    /// Of a turned trace: offsets of records that are missing.
+    pub missing: Vec<i64>,
 }
 
 /// What a cut writes down of a trace.
@@ -225,8 +259,8 @@ pub struct Known {
 pub struct CutEntry {
     /// The trace, its verdict and what of it is covered.
     pub known: Known,
-    /// It was judged before, and spans came since.
-    pub late: bool,
+    /// It was judged, or spans came since, or they turned the verdict.
+    pub kind: EntryKind,
 }
 
 /// A trace was judged.
@@ -246,6 +280,27 @@ pub struct Judgement {
     pub count: u32,
     /// What is to be exported: places of spans, sorted.
     pub spans: Option<Vec<usize>>,
+    /// Stream time.
+    pub at: Millis,
+}
+
+/// A verdict was turned: a dropped trace is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turning {
+    /// Its partition.
+    pub partition: i32,
+    /// The trace.
+    pub trace: usize,
+    /// The offset of the late spans that turned it.
+    pub trigger: i64,
+    /// What is to be exported: places of spans, sorted.
+    pub spans: Vec<usize>,
+    /// How many spans that is said to be.
+    pub count: u32,
+    /// Offsets of records that are missing.
+    pub missing: Vec<i64>,
+    /// Why, if some are.
+    pub partial: Option<Partial>,
     /// Stream time.
     pub at: Millis,
 }

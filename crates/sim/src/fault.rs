@@ -122,11 +122,31 @@ pub enum Mutation {
     TrimUnseen,
     /// Some exports are lost after they were acknowledged.
     LoseAcknowledged,
+    /// Late spans have no second chance.
+    NeverTurn,
+    /// What is to be read again is never looked at.
+    NeverReread,
+    /// A record that was read again is lost.
+    LoseSource,
+    /// A record that was read again is exported twice.
+    RepeatSource,
+    /// An answer is taken for whoever holds the partition now.
+    AnswerAnyone,
+    /// The watermark passes late spans that wait for the records of their trace.
+    CommitPastTriggers,
+    /// Entries cover late spans that wait for the records of their trace.
+    CoverTriggers,
+    /// What is written of a verdict while it is being turned is lost.
+    LoseEntriesOfTurns,
+    /// A kept trace is turned.
+    TurnKept,
+    /// Entries of turns do not say what is missing.
+    ForgetMissing,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 58] = [
+    pub const ALL: [Self; 68] = [
         Self::CommitNextOffset,
         Self::ForgetOffsets,
         Self::ForgetClock,
@@ -185,6 +205,16 @@ impl Mutation {
         Self::OneWriter,
         Self::TrimUnseen,
         Self::LoseAcknowledged,
+        Self::NeverTurn,
+        Self::NeverReread,
+        Self::LoseSource,
+        Self::RepeatSource,
+        Self::AnswerAnyone,
+        Self::CommitPastTriggers,
+        Self::CoverTriggers,
+        Self::LoseEntriesOfTurns,
+        Self::TurnKept,
+        Self::ForgetMissing,
     ];
 
     /// The invariants that are seen to break, each in some world.
@@ -208,6 +238,12 @@ impl Mutation {
             Self::StartAtEnd => &["covered", "restored"],
             Self::SkipRecord => &["covered", "exactly once"],
             Self::FalseIdleProof | Self::DropDeadLetters => &["exactly once"],
+            Self::NeverTurn => &["whole"],
+            Self::LoseSource | Self::RepeatSource | Self::AnswerAnyone => &["turned"],
+            Self::CommitPastTriggers => &["covered"],
+            Self::CoverTriggers | Self::LoseEntriesOfTurns => &["restored"],
+            Self::TurnKept => &["one verdict"],
+            Self::ForgetMissing => &["exactly once"],
             Self::RepeatRecord => &["commit order", "counters", "verdict"],
             Self::KeepAll | Self::ForgetPolicy | Self::ForgetSwap => &["verdict"],
             Self::HalfTheWait | Self::TwiceTheWait | Self::WallAhead => &["clock"],
@@ -215,7 +251,7 @@ impl Mutation {
             Self::JudgeInReplay => &["restored"],
             Self::MemoryUnbounded | Self::IgnoreCongestion => &["memory bound"],
             Self::ReadAfterRevoke => &["counters"],
-            Self::NeverCommit => &["liveness"],
+            Self::NeverCommit | Self::NeverReread => &["liveness"],
             Self::SkipCheckpoint | Self::RestoreUnexpiredOnly => &["restored"],
             Self::RestoreNewestOnly | Self::ReadDirty => &["restored", "one verdict"],
             Self::FetchUnstable => &["restored", "monotone"],

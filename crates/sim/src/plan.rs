@@ -1,7 +1,7 @@
 //! What kind of world a seed makes.
 
 use tailsift_policy::{Kind, Latency, LowConfidence, Policy, Scale, StatusCodes};
-use tailsift_sampler::Limits;
+use tailsift_sampler::{Limits, SecondChance};
 use tailsift_trace::{Millis, StatusCode};
 
 use crate::random::Random;
@@ -83,6 +83,8 @@ pub struct Pace {
     pub ask: u64,
     /// The broker to writing a marker.
     pub markers: u64,
+    /// To what is read again for a second chance.
+    pub reread: u64,
 }
 
 /// How often what goes wrong does: per mille, of scheduler steps or of records.
@@ -118,6 +120,10 @@ pub struct Faults {
     pub future: u64,
     /// Offsets that hold no record for a reader (markers, compaction).
     pub gap: u64,
+    /// Records below what is committed are deleted.
+    pub retention: u64,
+    /// Records that are read again for a second chance do not come in time.
+    pub slow_reader: u64,
 }
 
 impl Faults {
@@ -164,6 +170,7 @@ impl Plan {
                 commit: random.pick(&[600, 300, 100]),
                 ask: random.pick(&[100, 30]),
                 markers: random.pick(&[500, 200, 50]),
+                reread: 0,
             },
             faults: Faults::draw(random),
             calls: Calls::draw(random),
@@ -174,6 +181,52 @@ impl Plan {
             reconfigures: false,
         }
         .reconfigured(random)
+        .chanced()
+    }
+
+    /// Half of the worlds give dropped traces a second chance. Drawn by itself: a seed's world is
+    /// the same in either case, but that more spans are late.
+    fn chanced(mut self) -> Self {
+        let random = &mut Random::new(self.seed ^ 0x0063_6861_6e63_6500);
+        if !random.chance(500) {
+            return self;
+        }
+        let remember = self.limits.remember;
+        let is_short_of = random.chance(200);
+        self.limits.second_chance = Some(SecondChance {
+            remember: random.pick(&[remember, remember, Millis(remember.0.min(10_000))]),
+            traces_per_second: if is_short_of { random.pick(&[0, 1]) } else { 1_000_000 },
+            bytes_per_second: if is_short_of { 50 } else { 1 << 40 },
+            pending: random.pick(&[1, 3, 1000]),
+        });
+        self.pace.reread = random.pick(&[300, 30, 5]);
+        self.faults.late = random.pick(&[100, 300, 600]);
+        self.faults.slow_reader = random.pick(&[0, 0, 0, 100]);
+        let may_expire = self.faults.lose_offsets == 0;
+        self.faults.retention = if may_expire { random.pick(&[0, 0, 0, 100]) } else { 0 };
+        self
+    }
+
+    /// The same world without a second chance for anything.
+    pub fn without_second_chance(mut self) -> Self {
+        self.limits.second_chance = None;
+        self.faults = Faults { retention: 0, slow_reader: 0, ..self.faults };
+        self
+    }
+
+    /// True if what is visible follows from the input alone, whatever breaks: nothing is forgotten
+    /// or left out for want of time, room or budget, so a trace is visible whole if and only if all
+    /// its spans together want it.
+    pub fn is_confluent(&self) -> bool {
+        let Faults { retention, slow_reader, hasty_trim, future, .. } = self.faults;
+        let is_generous = |chance: &SecondChance| {
+            chance.remember >= Millis::from_secs(600) && chance.traces_per_second > 1000
+        };
+        self.delivery == Delivery::ExactlyOnce
+            && self.limits.second_chance.as_ref().is_some_and(is_generous)
+            && retention + slow_reader + hasty_trim + future == 0
+            && !self.has_tight_memory()
+            && !self.reconfigures
     }
 
     /// Every so many worlds the configuration changes as workers start again.
@@ -302,6 +355,8 @@ impl Faults {
             unstamped: random.pick(&[0, 0, 30]),
             future: random.pick(&[0, 0, 20]),
             gap: random.pick(&[0, 100]),
+            retention: 0,
+            slow_reader: 0,
         }
     }
 }

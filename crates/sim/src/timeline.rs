@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use tailsift_policy::Verdict;
+use tailsift_sampler::EntryKind;
 use tailsift_trace::Millis;
 
 use crate::event::{Call, CutPart, Event, Judgement, Reply, Taken, What};
@@ -35,7 +36,10 @@ legend   A a      a trace, named by a letter; upper case: it must be visible who
          keep     a trace was judged, for a reason, by a policy, on so many spans
          idle     a proof that a partition was read to its end; shown if a trace was judged for it
          cut      an epoch: per partition what it commits/what was read, its checkpoint # if it
-                  has a batch, what it exports (+ late), what it logs of traces [late spans: ~]
+                  has a batch, what it exports (+ late), what it logs of traces [late spans: ~,
+                  turned: ^]
+         asks     late spans want a dropped trace kept: its records are read again; answer: they
+                  were, or could not be; TURNED: it is kept now
          begin, send, offsets, commit, abort, look up
                   calls of the epoch's transaction, and how they went; 'lost': done, but the
                   worker does not know
@@ -95,6 +99,14 @@ impl<'a> Timeline<'a> {
             limits.bytes_per_trace,
             limits.epoch_bytes >> 10,
         )?;
+        if let Some(chance) = &limits.second_chance {
+            writeln!(
+                f,
+                "         second chance for {}, {} traces a second",
+                seconds(chance.remember),
+                chance.traces_per_second,
+            )?;
+        }
         let calls = &self.outcome.plan.calls;
         let table = [
             ("crash", faults.crash),
@@ -115,6 +127,8 @@ impl<'a> Timeline<'a> {
             ("unstamped", faults.unstamped),
             ("future", faults.future),
             ("gap", faults.gap),
+            ("retention", faults.retention),
+            ("slow_reader", faults.slow_reader),
         ];
         let some = table.iter().filter(|(_, often)| *often > 0);
         let some: Vec<_> = some.map(|(name, often)| format!("{name} {often}")).collect();
@@ -164,6 +178,22 @@ impl<'a> Timeline<'a> {
                 (Some(*partition), DIM, format!("idle at {end_offset}"))
             }
             What::Judged(judgement) => self.judged(judgement),
+            What::Asked { partition, trace, trigger } => {
+                let text = format!("asks for {}, for the sake of {trigger}", self.trace(*trace));
+                (Some(*partition), YELLOW, text)
+            }
+            What::Answered { partition, trace, missing, .. } => {
+                let text = format!("answer for {}{}", self.trace(*trace), without(missing));
+                (Some(*partition), YELLOW, text)
+            }
+            What::Turned(turning) => {
+                let trace = self.trace(turning.trace);
+                let text = format!("TURNED {trace}{}", without(&turning.missing));
+                (Some(turning.partition), GREEN, text)
+            }
+            What::Expired { partition, start } => {
+                (Some(*partition), YELLOW, format!("the input begins at {start} now"))
+            }
             What::Cut(parts) => (None, "", format!("cut {}", self.parts(parts))),
             What::Call { call, reply } => called(*call, *reply),
             What::Resolved { committed, asked } => {
@@ -249,7 +279,11 @@ impl<'a> Timeline<'a> {
                 text.push_str(&self.trace(*trace));
             }
             let entries = part.entries.iter().map(|entry| {
-                let late = if entry.late { "~" } else { "" };
+                let late = match entry.kind {
+                    EntryKind::Decide => "",
+                    EntryKind::Late => "~",
+                    EntryKind::Turn => "^",
+                };
                 format!("{late}{}", self.trace(entry.known.trace))
             });
             let entries: Vec<_> = entries.collect();
@@ -297,6 +331,11 @@ impl fmt::Display for Timeline<'_> {
             Some(violation) => writeln!(f, "VIOLATION {violation}"),
         }
     }
+}
+
+/// Records that could not be read again.
+fn without(missing: &[i64]) -> String {
+    if missing.is_empty() { String::new() } else { format!(", without {missing:?}") }
 }
 
 /// How far a record's timestamp is from the wall clock.

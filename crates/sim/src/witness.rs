@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tailsift_fixture::spans as raw_spans;
 use tailsift_otlp::read_spans;
-use tailsift_sampler::{Entry, EntryKind, Judged, Part, Restored};
+use tailsift_policy::Verdict;
+use tailsift_sampler::{Entry, Judged, Part, Restored, Sources, TurnedTrace};
 use tailsift_trace::TraceId;
 
 use crate::broker::{Broker, News, Offset, Topic, Value};
 use crate::checker::{Checkers, Commitment, View};
-use crate::event::{CutEntry, CutPart, Event, Judgement, Known, Taken, Violation, What};
+use crate::event::{CutEntry, CutPart, Event, Judgement, Known, Taken, Turning, Violation, What};
 use crate::fault::Mutation;
 use crate::input::{BEGIN, Input};
 use crate::plan::{Delivery, Plan};
@@ -48,12 +49,12 @@ impl Witness {
         self.tokens
     }
 
-    /// Something happened to a worker, and these traces were judged because of it.
+    /// Something happened to a worker, and these traces were judged or turned because of it.
     pub(crate) fn see(
         &mut self,
         worker: &mut Worker,
         what: What,
-        judged: Vec<Judgement>,
+        came_of_it: Vec<What>,
         broker: &Broker,
     ) -> Result<(), Violation> {
         self.hear(broker)?;
@@ -73,8 +74,7 @@ impl Witness {
         let (time, worker) = (broker.wall - BEGIN, worker.id);
         self.events.push(Event { time, worker, what });
         let first = self.events.len();
-        let judged = judged.into_iter().map(|one| Event { time, worker, what: What::Judged(one) });
-        self.events.extend(judged);
+        self.events.extend(came_of_it.into_iter().map(|what| Event { time, worker, what }));
         self.checkers.see(&self.events[first - 1..], &view)
     }
 
@@ -178,8 +178,7 @@ impl Witness {
             }
             exports.sort();
             let entries = part.entries.iter().map(|entry| {
-                let late = entry.kind != EntryKind::Decide;
-                Ok(CutEntry { known: known_of(entry, input)?, late })
+                Ok(CutEntry { known: known_of(entry, input)?, kind: entry.kind })
             });
             let mut entries = entries.collect::<Result<Vec<_>, Violation>>()?;
             entries.sort_by_key(|entry| entry.known.trace);
@@ -247,6 +246,20 @@ impl Witness {
             at: judged.time,
         })
     }
+
+    /// A turned trace in the words of the log.
+    pub(crate) fn turning(&self, turned: &TurnedTrace, input: &Input) -> Result<Turning, Violation> {
+        Ok(Turning {
+            partition: turned.partition,
+            trace: known(turned.trace_id, input)?,
+            trigger: turned.trigger,
+            spans: identify(turned.trace_id, &turned.payload, input)?,
+            count: turned.spans,
+            missing: turned.missing.clone(),
+            partial: turned.turned.partial,
+            at: turned.time,
+        })
+    }
 }
 
 fn name(topic: Topic) -> String {
@@ -264,6 +277,12 @@ fn known_of(entry: &Entry, input: &Input) -> Result<Known, Violation> {
         verdict: entry.decision.verdict,
         through: entry.through,
         expiry: entry.expiry,
+        sources: entry
+            .sources
+            .as_ref()
+            .filter(|_| entry.facts.is_some() && entry.decision.verdict == Verdict::Drop)
+            .map(|sources| sources.offsets().collect()),
+        missing: entry.missing.iter().flat_map(Sources::offsets).collect(),
     })
 }
 

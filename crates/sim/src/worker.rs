@@ -5,6 +5,7 @@ mod epoch;
 mod outputs;
 mod plain;
 mod rebalance;
+mod reread;
 mod restore;
 mod swap;
 
@@ -26,7 +27,9 @@ use crate::random::Random;
 use crate::witness::Witness;
 use crate::worker::epoch::{Phase, Shipment};
 use crate::worker::rebalance::Serving;
+use crate::worker::reread::Errand;
 use crate::worker::restore::Stage;
+pub(crate) use crate::worker::swap::config_of;
 
 pub(crate) struct Worker {
     /// Another one for each process.
@@ -46,6 +49,8 @@ pub(crate) struct Worker {
     idle_query: Option<IdleQuery>,
     /// Some partition was given up.
     gave_up: bool,
+    /// What its reader is at.
+    errands: Vec<Errand>,
     /// When policies are replaced; `None` = never. Drawn apart, so that nothing else shifts.
     swaps: Option<Random>,
 }
@@ -84,6 +89,8 @@ pub(crate) struct WorkerSettings {
     pub(crate) pace: Pace,
     pub(crate) slice_entries: usize,
     pub(crate) message_bytes_max: usize,
+    /// How often the reader fails, per mille of the records that it is asked for.
+    pub(crate) slow_reader: u64,
     pub(crate) static_members: bool,
     pub(crate) config: u64,
     /// What is drawn from whether policies are replaced at run time; `None` = they are not.
@@ -122,6 +129,7 @@ impl Worker {
             last_cut: wall,
             idle_query: None,
             gave_up: false,
+            errands: Vec::new(),
             swaps,
         }
     }
@@ -137,6 +145,7 @@ impl Worker {
             && self.serving.is_none()
             && self.shard.is_settled()
             && self.shipment.is_none()
+            && self.errands.is_empty()
             && self.held.iter().all(at_end)
     }
 
@@ -180,6 +189,12 @@ impl Worker {
             return Ok(());
         }
         self.swap(broker, witness)?;
+        if self.settings.told.second_chance.is_some()
+            && random.chance(self.settings.pace.reread)
+            && self.reread(random, broker, witness)?
+        {
+            return Ok(());
+        }
         let due = broker.wall >= self.last_cut + self.settings.epoch || self.shard.wants_epoch();
         if self.shipment.is_some() {
             if random.chance(pace.commit) {
@@ -353,6 +368,12 @@ impl Worker {
             judged.push(witness.judgement(&one, &broker.input)?);
         }
         judged.sort_by_key(|judgement| (judgement.partition, judgement.trace));
-        witness.see(self, what, judged, broker)
+        let mut turned = Vec::new();
+        while let Some(one) = self.shard.poll_turned() {
+            turned.push(witness.turning(&one, &broker.input)?);
+        }
+        turned.sort_by_key(|turning| (turning.partition, turning.trace));
+        let judged = judged.into_iter().map(What::Judged);
+        witness.see(self, what, judged.chain(turned.into_iter().map(What::Turned)).collect(), broker)
     }
 }

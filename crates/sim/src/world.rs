@@ -15,7 +15,7 @@ use crate::input::{BEGIN, Input};
 use crate::plan::{Calls, Plan};
 use crate::random::Random;
 use crate::witness::Witness;
-use crate::worker::{Worker, WorkerSettings};
+use crate::worker::{Worker, WorkerSettings, config_of};
 
 /// How a world went.
 #[derive(Debug)]
@@ -290,6 +290,13 @@ impl World {
                 }
             };
         }
+        if faults.retention > 0 && self.random.chance(faults.retention) {
+            let partition = self.random.below(self.broker.input.logs.len()) as i32;
+            let behind = self.random.below(12);
+            if let Some(start) = self.broker.expire_input(partition, behind) {
+                witness.note(0, What::Expired { partition, start }, &self.broker);
+            }
+        }
         if self.random.chance(faults.hasty_trim) {
             let some = self.random.below(self.broker.decision_partitions() as usize) as i32;
             let (_, stable, _) = self.broker.bounds(Topic::Decisions(some));
@@ -339,7 +346,7 @@ impl World {
 }
 
 fn settings(plan: &Plan, mutation: Option<Mutation>) -> Vec<WorkerSettings> {
-    let of = |(place, (wait, all_policies)): (usize, (Millis, bool))| {
+    let of = |(wait, all_policies): (Millis, bool)| {
         let mut told = plan.limits.clone();
         told.decision_wait = wait;
         let mut limits = told.clone();
@@ -347,6 +354,7 @@ fn settings(plan: &Plan, mutation: Option<Mutation>) -> Vec<WorkerSettings> {
             Some(Mutation::HalfTheWait) => limits.decision_wait.0 /= 2,
             Some(Mutation::TwiceTheWait) => limits.decision_wait.0 *= 2,
             Some(Mutation::MemoryUnbounded) => limits.memory_bytes *= 4,
+            Some(Mutation::NeverTurn) => limits.second_chance = None,
             Some(_) | None => {}
         }
         WorkerSettings {
@@ -359,13 +367,14 @@ fn settings(plan: &Plan, mutation: Option<Mutation>) -> Vec<WorkerSettings> {
             pace: plan.pace,
             slice_entries: plan.slice_entries,
             message_bytes_max: plan.message_bytes_max,
+            slow_reader: plan.faults.slow_reader,
             static_members: plan.static_members,
-            config: place as u64,
+            config: config_of(all_policies),
             swaps: plan.reconfigures.then_some(plan.seed ^ 0x7377_6170),
             mutation,
         }
     };
-    plan.configurations().into_iter().enumerate().map(of).collect()
+    plan.configurations().into_iter().map(of).collect()
 }
 
 /// All policies, or all but the last.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tailsift_policy::{CloseReason, Verdict};
-use tailsift_sampler::Limits;
+use tailsift_sampler::{EntryKind, Limits, Partial};
 use tailsift_sim::{
     Call, Calls, CutPart, Delivery, Drain, INVARIANTS, Mutation, Outcome, Plan, Reply, Taken,
     Timeline, What, drain, run, run_mutated,
@@ -64,10 +64,11 @@ fn assert_sound(outcome: &Outcome) {
     }
 }
 
-/// Each in both deliveries: they were found in one of them.
+/// Each in both deliveries, with a second chance and without: they were found in one of these.
 fn regressions() -> impl Iterator<Item = Plan> {
-    let both = |seed| Delivery::ALL.map(|delivery| Plan::new(seed).with_delivery(delivery));
-    REGRESSIONS.into_iter().flat_map(both)
+    let both = |plan: Plan| Delivery::ALL.map(|delivery| plan.clone().with_delivery(delivery));
+    let plans = |seed| [Plan::new(seed), Plan::new(seed).without_second_chance()];
+    REGRESSIONS.into_iter().flat_map(plans).flat_map(both)
 }
 
 /// Seeds of their own for every run; they are printed if something breaks.
@@ -249,6 +250,17 @@ const WANTED: &[&str] = &[
     "byte_limit Keep",
     "memory_limit Keep",
     "memory_limit Drop",
+    "asked to read again",
+    "read again",
+    "turned: whole",
+    "turned: budget",
+    "turned: gone",
+    "turned: timeout",
+    "turn logged",
+    "logged while it is being turned",
+    "input expired",
+    "crash after asked to read again",
+    "crash after read again",
 ];
 
 #[derive(Default)]
@@ -286,6 +298,12 @@ impl Reached {
             What::Record { stamp: None, .. } => owned("unstamped"),
             What::Idle { .. } => owned("idle proof"),
             What::Judged(one) => vec![format!("{} {:?}", one.reason.name(), one.verdict)],
+            What::Asked { .. } => owned("asked to read again"),
+            What::Answered { .. } => owned("read again"),
+            What::Turned(turning) => {
+                vec![format!("turned: {}", turning.partial.map_or("whole", Partial::name))]
+            }
+            What::Expired { .. } => owned("input expired"),
             What::Cut(parts) => self.cut(worker, parts, plan),
             What::Assigned(taken) => self.taken_up(worker, taken),
             What::RestoreRefused { .. } => owned("restore refused"),
@@ -337,12 +355,19 @@ impl Reached {
         let letters = parts.iter().flat_map(|part| &part.dead_letters).map(|_| "dead letter");
         let slices = parts.iter().filter(|part| part.entries.len() > plan.slice_entries);
         let slices = slices.map(|_| "batch in slices");
-        let late = parts.iter().flat_map(|part| &part.entries).filter(|one| one.late);
+        let entries = || parts.iter().flat_map(|part| &part.entries);
+        let turned = entries().filter(|one| one.kind == EntryKind::Turn).map(|_| "turn logged");
+        let pinned = parts.iter().flat_map(|part| {
+            part.entries.iter().filter(|one| one.known.through < part.next_offset)
+        });
+        let pinned = pinned.map(|_| "logged while it is being turned");
+        let late = entries().filter(|one| one.kind == EntryKind::Late);
         let late = late.map(|one| {
             let is_restored = self.known.contains(&(worker, one.known.trace));
             if is_restored { "late spans of a restored verdict" } else { "late spans logged" }
         });
-        exports.chain(letters).chain(slices).chain(late).map(str::to_owned).collect()
+        let all = exports.chain(letters).chain(slices).chain(late).chain(turned).chain(pinned);
+        all.map(str::to_owned).collect()
     }
 
     fn taken_up(&mut self, worker: usize, taken: &Taken) -> Vec<String> {
@@ -367,6 +392,8 @@ fn step(what: &What) -> Option<&'static str> {
         What::Assigned(_) => Some("taken up"),
         What::Cut(_) => Some("cut"),
         What::Acknowledged => Some("ack"),
+        What::Asked { .. } => Some("asked to read again"),
+        What::Answered { .. } => Some("read again"),
         What::Call { call, reply } => match (reply, call) {
             (Reply::Retriable, _) => Some("a retriable failure"),
             (Reply::Abortable, _) => Some("an abortable failure"),
@@ -385,6 +412,8 @@ fn step(what: &What) -> Option<&'static str> {
         What::Record { .. }
         | What::Idle { .. }
         | What::Judged(_)
+        | What::Turned(_)
+        | What::Expired { .. }
         | What::RestoreRefused { .. }
         | What::Revoked { .. }
         | What::Resolved { .. }

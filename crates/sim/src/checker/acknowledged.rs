@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use tailsift_policy::Verdict;
-use tailsift_sampler::DecisionBatch;
+use tailsift_sampler::{DecisionBatch, Sources};
 
 use crate::broker::Broker;
 use crate::checker::copies::Copies;
@@ -34,6 +34,11 @@ pub(crate) fn check_batch(
             let spans = record.spans.iter().flatten();
             let mut missing = spans
                 .filter(|span| input.spans[**span].trace == trace && !exported.contains(*span));
+            // Records that a turn could not read again are in no export.
+            let mut left_out = entry.missing.iter().flat_map(Sources::offsets);
+            if left_out.any(|offset| offset == record.offset) {
+                continue;
+            }
             if let Some(span) = missing.next()
                 && history.covering(batch.partition, trace, record.offset).is_none()
             {

@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 
 use tailsift_policy::{CloseReason, Verdict};
+use tailsift_sampler::EntryKind;
 use tailsift_trace::Millis;
 
 use crate::checker::View;
 use crate::checker::stream_time::{Filing, Filings, StreamTime};
-use crate::event::{CutEntry, CutPart, Event, Judgement, Known, Taken, What};
+use crate::checker::late::{Dropped, Late, Turn};
+use crate::event::{CutEntry, CutPart, Event, Judgement, Known, Taken, Turning, What};
 
 #[derive(Debug, Default)]
 pub(crate) struct Book {
@@ -22,6 +24,8 @@ pub(crate) struct Book {
 
 #[derive(Debug)]
 pub(crate) struct Assignment {
+    /// Which of the partition's.
+    pub(crate) token: u64,
     pub(crate) next_offset: i64,
     pub(crate) clock: StreamTime,
     /// Until all that the last owner had read is read again.
@@ -62,6 +66,8 @@ pub(crate) struct Life {
     pub(crate) root: Option<Millis>,
     has_root: bool,
     pub(crate) spans: Vec<usize>,
+    /// Where its records are.
+    offsets: Vec<i64>,
     pub(crate) decided: Option<Decided>,
 }
 
@@ -71,28 +77,43 @@ pub(crate) struct Decided {
     pub(crate) expiry: Millis,
     /// Offsets below are covered.
     pub(crate) through: i64,
-    /// The next cut has to write it down: as a verdict, or as one that was late spans' too.
-    pub(crate) unlogged: Option<Late>,
+    /// The next cut has to write it down, as this.
+    pub(crate) unlogged: Option<EntryKind>,
+    /// Of a drop, as long as late spans may change it.
+    pub(crate) dropped: Option<Dropped>,
+    /// Late spans that wait for the other records of their trace.
+    pub(crate) turn: Option<Turn>,
+    /// Of a turned trace: records that are missing.
+    pub(crate) missing: Vec<i64>,
 }
-
-/// Whether what is written down is news of late spans.
-pub(crate) type Late = bool;
 
 impl Assignment {
     pub(crate) fn waiting(&self) -> impl Iterator<Item = (&usize, &Life)> {
         self.lives.iter().filter(|(_, life)| life.decided.is_none())
     }
 
+    /// What late spans wait for, by trace.
+    pub(crate) fn turns(&self) -> impl Iterator<Item = (&usize, &Turn)> {
+        let lives = self.lives.iter();
+        lives.filter_map(|(trace, life)| Some((trace, life.decided.as_ref()?.turn.as_ref()?)))
+    }
+
     /// The smallest offset that is still needed.
     pub(crate) fn low_watermark(&self) -> i64 {
-        let first = self.waiting().map(|(_, life)| life.first_offset).min();
-        first.unwrap_or(self.next_offset)
+        self.first_needed().map_or(self.next_offset, |(offset, _)| offset)
     }
 
     /// Stream time just before the record there was applied.
     pub(crate) fn clock_at_low_watermark(&self) -> Option<Millis> {
-        let first = self.waiting().map(|(_, life)| life).min_by_key(|life| life.first_offset);
-        first.map_or(self.clock.now(), |life| life.before)
+        self.first_needed().map_or(self.clock.now(), |(_, before)| before)
+    }
+
+    fn first_needed(&self) -> Option<(i64, Option<Millis>)> {
+        let waiting = self.waiting().map(|(_, life)| (life.first_offset, life.before));
+        // Where a verdict may have been forgotten, nobody knows what late spans turn.
+        let turns = self.turns().filter(|_| !self.blurred);
+        let turns = turns.map(|(_, turn)| (turn.trigger, turn.before));
+        waiting.chain(turns).min_by_key(|(offset, _)| *offset)
     }
 }
 
@@ -150,14 +171,26 @@ impl Book {
                     assignment.judged(judgement, view);
                 }
             }
+            What::Turned(turning) => {
+                if let Some(assignment) = self.assignments.get_mut(&key(&turning.partition)) {
+                    assignment.turned(turning, view);
+                }
+            }
+            What::Swapped { .. } => {
+                let ours = self.assignments.iter_mut().filter(|((of, _), _)| *of == event.worker);
+                ours.for_each(|(_, assignment)| assignment.forget_drops());
+            }
             What::Cut(parts) => {
                 for part in parts {
                     if let Some(assignment) = self.assignments.get_mut(&key(&part.partition)) {
-                        assignment.cut(part);
+                        assignment.cut(part, view);
                     }
                 }
             }
-            What::Given { .. }
+            What::Asked { .. }
+            | What::Answered { .. }
+            | What::Expired { .. }
+            | What::Given { .. }
             | What::Fetched { .. }
             | What::RestoreRefused { .. }
             | What::Call { .. }
@@ -174,7 +207,6 @@ impl Book {
             | What::Kicked
             | What::Stirred
             | What::Started { .. }
-            | What::Swapped { .. }
             | What::OffsetsLost
             | What::Grown(_)
             | What::Trimmed { .. } => {}
@@ -183,11 +215,11 @@ impl Book {
 }
 
 /// A record as an assignment met it.
-struct Come {
-    offset: i64,
+pub(crate) struct Come {
+    pub(crate) offset: i64,
     stamp: Option<Millis>,
     /// Stream time just before.
-    before: Option<Millis>,
+    pub(crate) before: Option<Millis>,
 }
 
 impl Assignment {
@@ -195,11 +227,11 @@ impl Assignment {
         let clock = StreamTime::new(taken.stream_time, view.limits.decision_wait);
         let replay = Replay { to: taken.read_to, stream_time: taken.read_stream_time };
         let life = |known: &Known| {
-            let Known { trace, verdict, through, expiry } = *known;
-            let decided = Some(Decided { verdict, expiry, through, unlogged: None });
-            (trace, Life { decided, ..Life::default() })
+            let decided = Some(Decided::restored(known, taken.partition, view));
+            (known.trace, Life { decided, ..Life::default() })
         };
         let mut assignment = Self {
+            token: taken.token,
             next_offset: taken.offset,
             clock,
             replay: Some(replay),
@@ -255,23 +287,28 @@ impl Assignment {
         }
     }
 
-    fn cut(&mut self, part: &CutPart) {
+    fn cut(&mut self, part: &CutPart, view: &View<'_>) {
         self.owed.clear();
         self.owed_letters.clear();
+        let now = self.clock.now();
         for decided in self.lives.values_mut().filter_map(|life| life.decided.as_mut()) {
+            decided.renew(now, view.limits.remember);
             if decided.unlogged.take().is_some() {
-                decided.through = part.next_offset;
+                decided.through = decided.through_at(part.next_offset);
             }
         }
     }
 
     /// What the next cut has to write down.
-    pub(crate) fn owed_entries(&self) -> Vec<CutEntry> {
+    pub(crate) fn owed_entries(&self, view: &View<'_>) -> Vec<CutEntry> {
         let owed = |(trace, life): (&usize, &Life)| {
-            let Decided { verdict, expiry, unlogged, .. } = life.decided.clone()?;
-            let through = self.next_offset;
-            let known = Known { trace: *trace, verdict, through, expiry };
-            unlogged.map(|late| CutEntry { known, late })
+            let mut decided = life.decided.clone()?;
+            decided.renew(self.clock.now(), view.limits.remember);
+            let through = decided.through_at(self.next_offset);
+            let Decided { verdict, expiry, unlogged, dropped, missing, .. } = decided;
+            let sources = dropped.map(|dropped| dropped.sources);
+            let known = Known { trace: *trace, verdict, through, expiry, sources, missing };
+            unlogged.map(|kind| CutEntry { known, kind })
         };
         self.lives.iter().filter_map(owed).collect()
     }
@@ -284,6 +321,7 @@ impl Assignment {
             by_trace.entry(view.broker.input.spans[*span].trace).or_default().push(*span);
         }
         let now = self.clock.now().unwrap_or(view.broker.wall);
+        let in_replay = self.replay.is_some();
         let verdict_of = |trace| self.lives.get(trace).and_then(|life| life.decided.as_ref());
         let doubtful: Vec<usize> = by_trace
             .keys()
@@ -303,8 +341,12 @@ impl Assignment {
             match self.lives.get_mut(&trace).and_then(|life| life.decided.as_mut()) {
                 Some(decided) if come.offset < decided.through => covered += spans.len() as u64,
                 Some(decided) => {
+                    let late = Late { come, spans: &spans, now, in_replay };
+                    if decided.is_turned_by(&late, view) {
+                        continue;
+                    }
                     decided.expiry = decided.expiry.max(now + view.limits.remember);
-                    decided.unlogged.get_or_insert(true);
+                    decided.unlogged.get_or_insert(EntryKind::Late);
                     if decided.verdict == Verdict::Keep {
                         self.owed.push((trace, spans, true));
                     }
@@ -333,6 +375,7 @@ impl Assignment {
         }
         life.spans.extend(spans);
         life.spans.sort_unstable();
+        life.offsets.push(come.offset);
     }
 
     /// What was judged for want of memory stands in nobody's way from the next event on.
@@ -366,11 +409,16 @@ impl Assignment {
         let Some(life) = self.lives.get_mut(&judgement.trace) else { return };
         let expiry = judgement.at + view.limits.remember;
         self.short_of_memory |= judgement.reason == CloseReason::MemoryLimit;
+        let (spans, sources) = (life.spans.clone(), life.offsets.clone());
+        let is_drop = judgement.verdict == Verdict::Drop;
         life.decided = Some(Decided {
             verdict: judgement.verdict,
             expiry,
             through: self.next_offset,
-            unlogged: Some(false),
+            unlogged: Some(EntryKind::Decide),
+            dropped: is_drop.then_some(Dropped { spans, sources }),
+            turn: None,
+            missing: Vec::new(),
         });
         if judgement.verdict == Verdict::Keep {
             self.owed.push((judgement.trace, life.spans.clone(), false));
@@ -378,14 +426,33 @@ impl Assignment {
     }
 }
 
+impl Assignment {
+    /// A verdict is turned: what was found is owed, and that it was.
+    fn turned(&mut self, turning: &Turning, view: &View<'_>) {
+        let life = self.lives.get_mut(&turning.trace);
+        let Some(decided) = life.and_then(|life| life.decided.as_mut()) else { return };
+        decided.verdict = Verdict::Keep;
+        decided.expiry = decided.expiry.max(turning.at + view.limits.remember);
+        decided.through = self.next_offset;
+        decided.unlogged = match decided.unlogged {
+            Some(EntryKind::Decide) => Some(EntryKind::Decide),
+            Some(EntryKind::Late | EntryKind::Turn) | None => Some(EntryKind::Turn),
+        };
+        decided.turn = None;
+        decided.dropped = None;
+        decided.missing.clone_from(&turning.missing);
+        self.owed.push((turning.trace, turning.spans.clone(), false));
+    }
+
+    /// What was known of drops means nothing to other policies.
+    fn forget_drops(&mut self) {
+        for decided in self.lives.values_mut().filter_map(|life| life.decided.as_mut()) {
+            decided.dropped = None;
+        }
+    }
+}
+
 /// The life that was filed, unless its verdict is forgotten.
 fn life_of<'a>(lives: &'a mut BTreeMap<usize, Life>, filing: &Filing) -> Option<&'a mut Life> {
     lives.get_mut(&filing.trace).filter(|life| life.first_offset == filing.first_offset)
-}
-
-impl Decided {
-    /// The shard is free to have forgotten it.
-    fn may_be_forgotten(&self, now: Millis, view: &View<'_>) -> bool {
-        self.unlogged.is_none() && (self.expiry <= now || view.plan.has_tight_memory())
-    }
 }

@@ -9,8 +9,9 @@ use crate::event::Violation;
 pub(crate) fn check(book: &Book, view: &View<'_>) -> Result<(), Violation> {
     let (stats, gauges) = (view.stats, &view.gauges);
     let gone = stats.kept_spans + stats.dropped_spans + stats.spans_given_up;
-    let placed = gone + gauges.spans_open + book.spans_covered(view.worker);
-    let what = "spans: handed in, and kept + dropped + open + given up + covered";
+    let waiting = gauges.spans_open + gauges.turn_spans;
+    let placed = gone + waiting + book.spans_covered(view.worker);
+    let what = "spans: handed in, and kept + dropped + waiting + given up + covered";
     same(what, stats.spans, placed)?;
     let judged = stats.kept_traces + stats.dropped_traces;
     same("traces: closed by any reason, and kept + dropped", stats.closed.iter().sum(), judged)?;
@@ -36,7 +37,8 @@ pub(crate) fn check_window(book: &Book, view: &View<'_>) -> Result<(), Violation
                 None => (open, spans) = (open + 1, spans + life.spans.len() as u64),
                 Some(decided) => {
                     let is_live = now.is_none_or(|now| decided.expiry > now);
-                    least += usize::from(is_live || decided.unlogged.is_some());
+                    let is_needed = decided.unlogged.is_some() || decided.turn.is_some();
+                    least += usize::from(is_live || is_needed);
                     most += 1;
                 }
             }
@@ -44,6 +46,10 @@ pub(crate) fn check_window(book: &Book, view: &View<'_>) -> Result<(), Violation
     }
     same("traces: open, and handed in but not judged", view.gauges.traces_open as u64, open)?;
     same("spans: open, and handed in but not judged", view.gauges.spans_open, spans)?;
+    let turns = || book.of_worker(view.worker).flat_map(|(_, assignment)| assignment.turns());
+    let late = turns().map(|(_, turn)| turn.late.len() as u64).sum();
+    same("spans: late and waiting, and by the book", view.gauges.turn_spans, late)?;
+    same("turns: waiting, and by the book", view.gauges.turns as u64, turns().count() as u64)?;
     let known = view.gauges.decisions;
     let least = if view.plan.has_tight_memory() { 0 } else { least };
     if known < least || known > most {

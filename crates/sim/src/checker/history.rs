@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tailsift_policy::Verdict;
-use tailsift_sampler::{Checkpoint, DecisionBatch};
+use tailsift_sampler::{Checkpoint, DecisionBatch, EntryKind, Sources};
 use tailsift_trace::Millis;
 
 use crate::broker::Broker;
@@ -40,9 +40,12 @@ pub(crate) struct Position {
 }
 
 /// What an entry says.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Said {
+    pub(crate) kind: EntryKind,
     pub(crate) verdict: Verdict,
+    /// Of a turned trace: records that are missing.
+    pub(crate) missing: Vec<i64>,
     pub(crate) through: i64,
     pub(crate) expiry: Millis,
 }
@@ -58,7 +61,9 @@ impl History {
             for entry in &batch.entries {
                 let trace = known(entry.trace_id, &broker.input)?;
                 self.entries.entry((batch.partition, trace)).or_default().push(Said {
+                    kind: entry.kind,
                     verdict: entry.decision.verdict,
+                    missing: entry.missing.iter().flat_map(Sources::offsets).collect(),
                     through: entry.through,
                     expiry: entry.expiry,
                 });
@@ -102,13 +107,26 @@ impl History {
             for record in log {
                 for place in record.spans.iter().flatten() {
                     let trace = broker.input.spans[*place].trace;
-                    let entry = self.covering(partition as i32, trace, record.offset);
-                    let is_kept = entry.is_some_and(|entry| entry.verdict == Verdict::Keep);
+                    let is_kept = self.keeps(partition as i32, trace, record.offset);
                     wanted[*place] += usize::from(is_kept);
                 }
             }
         }
         wanted
+    }
+
+    /// True if the spans of a record are to be visible: the first entry that covers them keeps their
+    /// trace, or a later one of the same life turns it, and they were there to be read again.
+    fn keeps(&self, partition: i32, trace: usize, offset: i64) -> bool {
+        let entries = self.entries.get(&(partition, trace)).map_or(&[][..], Vec::as_slice);
+        let Some(first) = entries.iter().position(|said| said.through > offset) else {
+            return false;
+        };
+        let later = entries[first + 1..].iter();
+        let life = later.take_while(|said| said.kind != EntryKind::Decide);
+        let turned = |said: &&Said| said.kind == EntryKind::Turn;
+        let last = life.into_iter().find(turned).unwrap_or(&entries[first]);
+        last.verdict == Verdict::Keep && !last.missing.contains(&offset)
     }
 
     /// The newest entry of a trace.

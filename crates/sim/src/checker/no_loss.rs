@@ -11,9 +11,10 @@ use crate::model::Truth;
 use crate::plan::Delivery;
 
 /// A cut holds what was kept since the last one, late spans included, and nothing else. What is read
-/// again is not cut; it owes nothing, unless another's batch of a number was passed over.
+/// again is not cut; it owes nothing, unless another's batch of a number was passed over, or the
+/// turns that the last owner asked for mean nothing to other policies.
 pub(crate) fn check_cut(parts: &[CutPart], book: &Book, view: &View<'_>) -> Result<(), Violation> {
-    let may_owe = view.plan.delivery == Delivery::AtLeastOnce;
+    let may_owe = view.plan.delivery == Delivery::AtLeastOnce || view.plan.reconfigures;
     let is_due =
         |assignment: &Assignment| !(assignment.blurred || may_owe && assignment.replay.is_some());
     for (partition, assignment) in book.of_worker(view.worker).filter(|(_, a)| is_due(a)) {
@@ -26,7 +27,7 @@ pub(crate) fn check_cut(parts: &[CutPart], book: &Book, view: &View<'_>) -> Resu
             return Err(Violation { invariant: "exactly once", text });
         }
         let entries = part.map_or(&[][..], |part| &part.entries);
-        let owed = assignment.owed_entries();
+        let owed = assignment.owed_entries(view);
         if owed != entries {
             let text =
                 format!("partition {partition}: {owed:?} is owed to the log, {entries:?} cut");

@@ -1,6 +1,7 @@
 //! At most one verdict in a trace's life, whoever owns its partition and however it is configured:
 //! a trace is judged again only once the committed cut says that its last verdict had expired, and
-//! late spans are entered under the verdict that was.
+//! late spans are entered under the verdict that was. Late spans turn it once at most, from drop to
+//! keep.
 //!
 //! Where verdicts are forgotten for want of memory, a trace may be judged again before that; late
 //! spans follow the last verdict even there.
@@ -44,7 +45,17 @@ pub(crate) fn check(
                 (EntryKind::Late, None) => {
                     return one(format!("late spans of trace {trace}, which was never judged"));
                 }
-                (EntryKind::Turn, _) => return one(format!("trace {trace} is turned")),
+                (EntryKind::Turn, Some(last)) => {
+                    if (last.verdict, verdict) != (Verdict::Drop, Verdict::Keep) {
+                        return twice(trace, last.verdict, verdict);
+                    }
+                    if entry.through < last.through {
+                        return one(format!("trace {trace}: less is covered than was"));
+                    }
+                }
+                (EntryKind::Turn, None) => {
+                    return one(format!("trace {trace} is turned, which was never judged"));
+                }
             }
         }
     }

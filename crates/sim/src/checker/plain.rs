@@ -40,6 +40,8 @@ impl Plain {
             && judgement.verdict == Verdict::Keep
         {
             self.kept.insert(judgement.trace);
+        } else if let What::Turned(turning) = &event.what {
+            self.kept.insert(turning.trace);
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use tailsift_sampler::{EntryKind, Epoch, Part, Verdict};
+use tailsift_sampler::{Entry, EntryKind, Epoch, Part, Verdict};
 
 use super::Worker;
 use super::outputs::{batch_of, outputs_of};
@@ -102,9 +102,35 @@ impl Worker {
                     part.commit_offset = *first;
                 }
             }
+            Some(Mutation::CommitPastTriggers) => self.pass_triggers(part),
+            Some(Mutation::CoverTriggers) => {
+                let covered = part.next_offset;
+                part.entries.iter_mut().for_each(|entry| entry.through = covered);
+            }
+            Some(Mutation::LoseEntriesOfTurns) => {
+                let covered = part.next_offset;
+                part.entries.retain(|entry| entry.through == covered);
+            }
+            Some(Mutation::TurnKept) => {
+                let kept = |entry: &&mut Entry| {
+                    late(entry.kind) && entry.decision.verdict == Verdict::Keep
+                };
+                part.entries.iter_mut().filter(kept).for_each(|entry| entry.kind = EntryKind::Turn);
+            }
+            Some(Mutation::ForgetMissing) => {
+                part.entries.iter_mut().for_each(|entry| entry.missing = None);
+            }
             Some(Mutation::DropExport) => drop(part.exports.pop()),
             Some(Mutation::RepeatExport) => part.exports.extend(part.exports.last().cloned()),
             Some(_) | None => {}
+        }
+    }
+
+    /// Commits what was read if nothing but late spans is waited for.
+    fn pass_triggers(&mut self, part: &mut Part) {
+        if self.shard.gauges().traces_open == 0 {
+            part.commit_offset = part.next_offset;
+            part.commit_stream_time = part.next_stream_time;
         }
     }
 

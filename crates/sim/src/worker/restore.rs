@@ -162,7 +162,7 @@ impl Worker {
                     recovering.met.push((batch.clone(), offset));
                 }
                 let written = broker.logs[&topic].time_of(offset);
-                recovering.recovery.handle_batch(batch.clone(), offset, written);
+                recovering.recovery.handle_batch(self.understood(batch), offset, written);
                 if count == BATCHES_A_STEP {
                     break;
                 }
@@ -183,6 +183,15 @@ impl Worker {
             recovering.recovery.handle_log_end();
         }
         self.finish(partition, token, recovering, broker, witness)
+    }
+
+    /// A batch as this worker reads it: what other policies noted means nothing to its own.
+    fn understood(&self, batch: &DecisionBatch) -> DecisionBatch {
+        let mut batch = batch.clone();
+        if batch.config != self.settings.config {
+            batch.entries.iter_mut().for_each(|entry| entry.facts = None);
+        }
+        batch
     }
 
     fn finish(

@@ -12,6 +12,11 @@ use crate::world::policies;
 /// How often, in a thousand steps that allow it.
 const PERMILLE: u64 = 8;
 
+/// Which policies judged: what a batch says of itself.
+pub(crate) const fn config_of(all_policies: bool) -> u64 {
+    all_policies as u64
+}
+
 impl Worker {
     /// Goes over to the other policies now and then: between two records, and neither while an
     /// epoch is under way nor while a partition is restored.
@@ -27,6 +32,7 @@ impl Worker {
         }
         let all_policies = !self.settings.all_policies;
         self.settings.all_policies = all_policies;
+        self.settings.config = config_of(all_policies);
         if !self.is_mutated(Mutation::ForgetSwap) {
             let set = Arc::new(policies(all_policies, self.settings.mutation));
             let places = (0..set.names().len() as u16).map(Some).collect();
