@@ -202,35 +202,21 @@ impl<'a> Timeline<'a> {
                 (None, YELLOW, format!("the epoch in doubt {how}{by}"))
             }
             What::Committed(parts) => (None, GREEN, format!("COMMITTED {}", self.parts(parts))),
-            What::Aborted { timed_out } => {
-                let why = if *timed_out { ": it was open for too long" } else { "" };
-                (None, RED, format!("ABORTED{why}"))
-            }
-            What::Written(log, offset) => (None, DIM, format!("written: {log} at {offset}")),
-            What::Marked(log) => (None, DIM, format!("marker: {log}")),
-            What::Discarded => (None, RED, "epoch discarded".to_owned()),
-            What::Acknowledged => (None, DIM, "ack".to_owned()),
-            What::Crashed => (None, RED, "CRASH".to_owned()),
-            What::Stalled => (None, RED, "STALLS".to_owned()),
-            What::Replaced => (None, RED, "a second process takes its name".to_owned()),
-            What::Kicked => (None, RED, "is put out of the group".to_owned()),
-            What::Stirred => (None, YELLOW, "partitions are to move".to_owned()),
-            What::Started { wait, all_policies } => {
-                let all = if *all_policies { "" } else { " but the last" };
-                let text = format!("starts with a wait of {}, all policies{all}", seconds(*wait));
-                (None, BLUE, text)
-            }
-            What::Swapped { all_policies } => {
-                let all = if *all_policies { "" } else { " but the last" };
-                (None, BLUE, format!("goes over to all policies{all}"))
-            }
-            What::OffsetsLost => (None, RED, "all crash; the group's OFFSETS are LOST".to_owned()),
-            What::Grown(count) => {
-                (None, YELLOW, format!("the decisions topic has {count} partitions now"))
-            }
-            What::Trimmed { log_partition, start } => {
-                (None, YELLOW, format!("decisions {log_partition} begins at {start} now"))
-            }
+            What::Aborted { .. }
+            | What::Written(..)
+            | What::Marked(_)
+            | What::Discarded
+            | What::Acknowledged
+            | What::Crashed
+            | What::Stalled
+            | What::Replaced
+            | What::Kicked
+            | What::Stirred
+            | What::Started { .. }
+            | What::Swapped { .. }
+            | What::OffsetsLost
+            | What::Grown(_)
+            | What::Trimmed { .. } => around(&event.what),
         }
     }
 
@@ -330,6 +316,57 @@ impl fmt::Display for Timeline<'_> {
             None => writeln!(f, "all invariants held"),
             Some(violation) => writeln!(f, "VIOLATION {violation}"),
         }
+    }
+}
+
+/// What happened around the worker, or to all of it.
+fn around(what: &What) -> (Option<i32>, &'static str, String) {
+    match what {
+        What::Aborted { timed_out } => {
+            let why = if *timed_out { ": it was open for too long" } else { "" };
+            (None, RED, format!("ABORTED{why}"))
+        }
+        What::Written(log, offset) => (None, DIM, format!("written: {log} at {offset}")),
+        What::Marked(log) => (None, DIM, format!("marker: {log}")),
+        What::Discarded => (None, RED, "epoch discarded".to_owned()),
+        What::Acknowledged => (None, DIM, "ack".to_owned()),
+        What::Crashed => (None, RED, "CRASH".to_owned()),
+        What::Stalled => (None, RED, "STALLS".to_owned()),
+        What::Replaced => (None, RED, "a second process takes its name".to_owned()),
+        What::Kicked => (None, RED, "is put out of the group".to_owned()),
+        What::Stirred => (None, YELLOW, "partitions are to move".to_owned()),
+        What::Started { wait, all_policies } => {
+            let all = if *all_policies { "" } else { " but the last" };
+            let text = format!("starts with a wait of {}, all policies{all}", seconds(*wait));
+            (None, BLUE, text)
+        }
+        What::Swapped { all_policies } => {
+            let all = if *all_policies { "" } else { " but the last" };
+            (None, BLUE, format!("goes over to all policies{all}"))
+        }
+        What::OffsetsLost => (None, RED, "all crash; the group's OFFSETS are LOST".to_owned()),
+        What::Grown(count) => {
+            (None, YELLOW, format!("the decisions topic has {count} partitions now"))
+        }
+        What::Trimmed { log_partition, start } => {
+            (None, YELLOW, format!("decisions {log_partition} begins at {start} now"))
+        }
+        What::Given { .. }
+        | What::Fetched { .. }
+        | What::Assigned(_)
+        | What::RestoreRefused { .. }
+        | What::Revoked { .. }
+        | What::Record { .. }
+        | What::Idle { .. }
+        | What::Judged(_)
+        | What::Asked { .. }
+        | What::Answered { .. }
+        | What::Turned(_)
+        | What::Expired { .. }
+        | What::Cut(_)
+        | What::Call { .. }
+        | What::Resolved { .. }
+        | What::Committed(_) => (None, "", String::new()),
     }
 }
 

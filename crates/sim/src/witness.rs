@@ -177,9 +177,10 @@ impl Witness {
                 exports.push((trace, spans, export.late));
             }
             exports.sort();
-            let entries = part.entries.iter().map(|entry| {
-                Ok(CutEntry { known: known_of(entry, input)?, kind: entry.kind })
-            });
+            let entries = part
+                .entries
+                .iter()
+                .map(|entry| Ok(CutEntry { known: known_of(entry, input)?, kind: entry.kind }));
             let mut entries = entries.collect::<Result<Vec<_>, Violation>>()?;
             entries.sort_by_key(|entry| entry.known.trace);
             Ok(CutPart {
@@ -248,7 +249,11 @@ impl Witness {
     }
 
     /// A turned trace in the words of the log.
-    pub(crate) fn turning(&self, turned: &TurnedTrace, input: &Input) -> Result<Turning, Violation> {
+    pub(crate) fn turning(
+        &self,
+        turned: &TurnedTrace,
+        input: &Input,
+    ) -> Result<Turning, Violation> {
         Ok(Turning {
             partition: turned.partition,
             trace: known(turned.trace_id, input)?,

@@ -374,6 +374,11 @@ impl Worker {
         }
         turned.sort_by_key(|turning| (turning.partition, turning.trace));
         let judged = judged.into_iter().map(What::Judged);
-        witness.see(self, what, judged.chain(turned.into_iter().map(What::Turned)).collect(), broker)
+        witness.see(
+            self,
+            what,
+            judged.chain(turned.into_iter().map(What::Turned)).collect(),
+            broker,
+        )
     }
 }

@@ -349,12 +349,14 @@ fn settings(plan: &Plan, mutation: Option<Mutation>) -> Vec<WorkerSettings> {
     let of = |(wait, all_policies): (Millis, bool)| {
         let mut told = plan.limits.clone();
         told.decision_wait = wait;
+        if mutation == Some(Mutation::NeverTurn) {
+            told.second_chance = None;
+        }
         let mut limits = told.clone();
         match mutation {
             Some(Mutation::HalfTheWait) => limits.decision_wait.0 /= 2,
             Some(Mutation::TwiceTheWait) => limits.decision_wait.0 *= 2,
             Some(Mutation::MemoryUnbounded) => limits.memory_bytes *= 4,
-            Some(Mutation::NeverTurn) => limits.second_chance = None,
             Some(_) | None => {}
         }
         WorkerSettings {

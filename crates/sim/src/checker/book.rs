@@ -8,8 +8,8 @@ use tailsift_sampler::EntryKind;
 use tailsift_trace::Millis;
 
 use crate::checker::View;
-use crate::checker::stream_time::{Filing, Filings, StreamTime};
 use crate::checker::late::{Dropped, Late, Turn};
+use crate::checker::stream_time::{Filing, Filings, StreamTime};
 use crate::event::{CutEntry, CutPart, Event, Judgement, Known, Taken, Turning, What};
 
 #[derive(Debug, Default)]
@@ -180,13 +180,7 @@ impl Book {
                 let ours = self.assignments.iter_mut().filter(|((of, _), _)| *of == event.worker);
                 ours.for_each(|(_, assignment)| assignment.forget_drops());
             }
-            What::Cut(parts) => {
-                for part in parts {
-                    if let Some(assignment) = self.assignments.get_mut(&key(&part.partition)) {
-                        assignment.cut(part, view);
-                    }
-                }
-            }
+            What::Cut(parts) => self.cut(event.worker, parts, view),
             What::Asked { .. }
             | What::Answered { .. }
             | What::Expired { .. }
@@ -210,6 +204,16 @@ impl Book {
             | What::OffsetsLost
             | What::Grown(_)
             | What::Trimmed { .. } => {}
+        }
+    }
+}
+
+impl Book {
+    fn cut(&mut self, worker: usize, parts: &[CutPart], view: &View<'_>) {
+        for part in parts {
+            if let Some(assignment) = self.assignments.get_mut(&(worker, part.partition)) {
+                assignment.cut(part, view);
+            }
         }
     }
 }

@@ -47,13 +47,7 @@ pub(crate) fn check(
 }
 
 /// The spans of all records that are not missing, and those that came late.
-fn owed(
-    turn: &Turn,
-    partition: i32,
-    trace: usize,
-    missing: &[i64],
-    view: &View<'_>,
-) -> Vec<usize> {
+fn owed(turn: &Turn, partition: i32, trace: usize, missing: &[i64], view: &View<'_>) -> Vec<usize> {
     let input = &view.broker.input;
     let log = &input.logs[partition as usize];
     let is_there = |offset: &i64| turn.of.sources.contains(offset) && !missing.contains(offset);
@@ -74,11 +68,8 @@ fn check_reason(
     view: &View<'_>,
 ) -> Result<(), Violation> {
     let Turning { partition, trace, missing, .. } = turning;
-    let token = match cause {
-        What::Answered { token, .. } => Some(*token),
-        _ => None,
-    };
-    let is_answered = token == Some(assignment.token);
+    let is_answered =
+        if let What::Answered { token, .. } = cause { *token == assignment.token } else { false };
     let chance = view.limits.second_chance.as_ref();
     let is_short = chance.is_some_and(|chance| chance.traces_per_second < 1000);
     let gone = |offset: &i64| view.broker.record_at(*partition, *offset).is_none();
