@@ -46,6 +46,22 @@ impl Cluster {
         }
     }
 
+    /// Makes a topic, unless it is there, that takes records of 8 MB.
+    pub(crate) fn make_topic_of_large_records(
+        &self,
+        name: &str,
+        partitions: u32,
+    ) -> anyhow::Result<()> {
+        let plan = TopicPlan {
+            name: name.to_owned(),
+            partitions: i32::try_from(partitions)?,
+            configs: BTreeMap::from([("max.message.bytes".to_owned(), "8100000".to_owned())]),
+            ..TopicPlan::default()
+        };
+        Admin::new(&self.settings())?.ensure(&plan)?;
+        Ok(())
+    }
+
     /// Makes the topic unless it is there, and writes the records, each to its own partition.
     pub(crate) fn write(
         &self,

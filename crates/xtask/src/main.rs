@@ -9,9 +9,11 @@ mod audit;
 mod bench;
 mod check;
 mod cluster;
+mod collector;
 mod conformance;
 mod faults;
 mod generate;
+mod interop;
 mod load;
 mod replay;
 mod repository;
@@ -36,6 +38,7 @@ enum Command {
     Faults(faults::Faults),
     #[command(name = "gen")]
     Generate(generate::Generate),
+    Interop(interop::Interop),
     Load(load::Load),
     Replay(replay::Replay),
     Sim(sim::Sim),
@@ -59,6 +62,7 @@ fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Conformance(conformance) => conformance.run().map(|()| ExitCode::SUCCESS),
         Command::Faults(faults) => faults.run(),
         Command::Generate(generate) => generate.run(out).map(|()| ExitCode::SUCCESS),
+        Command::Interop(interop) => interop.run(out),
         Command::Load(load) => load.run(out).map(|()| ExitCode::SUCCESS),
         Command::Replay(replay) => replay.run(out).map(|()| ExitCode::SUCCESS),
         Command::Sim(sim) => sim.run(out),

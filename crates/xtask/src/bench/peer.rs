@@ -14,6 +14,7 @@ use tailsift_kafka::{Isolation, Reader};
 use tailsift_trace::TraceId;
 
 use crate::cluster::{Cluster, now_ms};
+use crate::collector::find;
 use crate::replay::prepare;
 use crate::repository::{cargo, root};
 
@@ -123,10 +124,7 @@ impl Peer {
         if self.without_collector {
             return Ok(None);
         }
-        if let Some(given) = &self.collector {
-            return Ok(Some(given.clone()));
-        }
-        match Collector::build() {
+        match find(self.collector.as_deref()) {
             Ok(binary) => Ok(Some(binary)),
             Err(error) if error.is::<CollectorUnavailable>() => {
                 writeln!(out, "{error}; its rows are left out")?;

@@ -1,17 +1,16 @@
 //! Runs one program over a load, and measures it.
 
-use std::collections::BTreeMap;
-use std::fs;
 use std::process::{Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use tailsift_fixture::{Collector, GuardedChild, Tailsift};
-use tailsift_kafka::{Admin, Isolation, TopicPlan};
+use tailsift_kafka::{Admin, Isolation};
 
 use super::{Arena, PARTITIONS};
 use crate::bench::usage::{Usage, usage_of};
+use crate::collector::configured;
 use crate::repository::root;
 
 /// For anything that should take a moment.
@@ -109,7 +108,7 @@ impl Contender<'_> {
     pub(super) fn collector(&self) -> Outcome {
         let out = self.make_topic("collector")?;
         let binary = self.arena.collector.context("no Collector")?;
-        let mut process = Collector::start(binary, &self.collector_config(&out)?)?;
+        let mut process = Collector::start(binary, &self.collector_config(&out))?;
         let admin = Admin::new(&self.arena.cluster.settings())?;
         let quiet = Duration::from_secs(u64::from(self.arena.load.wait_s()) + 5);
         let started = Instant::now();
@@ -135,29 +134,20 @@ impl Contender<'_> {
         }
     }
 
-    fn collector_config(&self, out: &str) -> anyhow::Result<String> {
-        let path = root().join("crates/xtask/src/bench/peer/collector.yaml");
-        let text = fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+    fn collector_config(&self, out: &str) -> String {
         let wait = format!("{}s", self.arena.load.wait_s());
         let values = [
-            ("${BROKERS}", self.arena.bootstrap.as_str()),
-            ("${IN}", &self.arena.topic),
-            ("${OUT}", out),
-            ("${WAIT}", &wait),
+            ("BROKERS", self.arena.bootstrap.as_str()),
+            ("IN", &self.arena.topic),
+            ("OUT", out),
+            ("WAIT", &wait),
         ];
-        Ok(values.iter().fold(text, |text, (name, value)| text.replace(name, value)))
+        configured(include_str!("collector.yaml"), &values)
     }
 
     fn make_topic(&self, whose: &str) -> anyhow::Result<String> {
         let name = format!("{}-{whose}-{}", self.arena.topic, self.run);
-        let configs = BTreeMap::from([("max.message.bytes".to_owned(), "8100000".to_owned())]);
-        let plan = TopicPlan {
-            name: name.clone(),
-            partitions: i32::try_from(PARTITIONS)?,
-            configs,
-            ..TopicPlan::default()
-        };
-        Admin::new(&self.arena.cluster.settings())?.ensure(&plan)?;
+        self.arena.cluster.make_topic_of_large_records(&name, PARTITIONS)?;
         Ok(name)
     }
 }

@@ -50,20 +50,10 @@ pub(super) fn write(out: &mut dyn Write, title: &str, rows: &[Row]) -> std::io::
             1e6 / micros,
             row.spent.wall.as_secs_f64(),
             row.spent.peak_bytes >> 20,
-            row.comparison.map_or_else(|| "–".to_owned(), exported),
+            row.comparison.map_or_else(|| "–".to_owned(), |found| found.to_string()),
         )?;
     }
     writeln!(out)
-}
-
-fn exported(found: Comparison) -> String {
-    if found.is_exact() {
-        return format!("all {} whole, no other, none twice", found.expected);
-    }
-    let Comparison { expected, complete, partial, missing, unexpected, repeated, .. } = found;
-    format!(
-        "of {expected}: {complete} whole, {partial} partial, {missing} missing, {repeated} repeated; {unexpected} unexpected"
-    )
 }
 
 #[cfg(test)]
