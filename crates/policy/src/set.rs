@@ -1,5 +1,7 @@
 //! Policies, compiled: what to read of a span, how to fold it, how to judge.
 
+mod late;
+
 use tailsift_trace::{Batch, Chunk, Interest, Millis, Span, TraceId, UnixNano};
 
 use crate::compile::{Compiler, SpanContext, Within};
@@ -282,28 +284,6 @@ impl PolicySet {
             chance = Some(chance.map_or(wants, |chance: Chance| chance.or(wants)));
         }
         chance.unwrap_or_default()
-    }
-
-    /// The first policy that wants these facts kept without any chance or budget in it, and without
-    /// [kin](Facts::forget_kin): what a late span may still say of a dropped trace. `None` if a policy says Dropped, or may say so
-    /// if its budget allows.
-    pub fn certain_keep(&self, trace_id: TraceId, facts: &Facts) -> Option<u16> {
-        // Only rules without a budget are asked: none looks at these.
-        let limiters = &mut Limiters::default();
-        let mut case = Case { trace_id, facts, now: Millis(0), limiters, marked: None };
-        let mut sampled = |rule: &Rule| rule.vote(&mut case) == Vote::Sampled;
-        let mut keeper = None;
-        for (place, rule) in self.rules.iter().enumerate() {
-            if let Rule::Drop(rules) = rule {
-                let may_agree = |rule: &Rule| rule.has_budget() || rule.asks_kin() || sampled(rule);
-                if rules.iter().all(may_agree) {
-                    return None;
-                }
-            } else if keeper.is_none() && rule.is_certain() && !rule.asks_kin() && sampled(rule) {
-                keeper = Some(place as u16);
-            }
-        }
-        keeper
     }
 }
 

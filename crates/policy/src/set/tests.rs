@@ -15,6 +15,7 @@ mod conditions;
 mod differences;
 mod inference;
 mod kinds;
+mod late;
 mod rates;
 mod replaced;
 mod votes;
@@ -81,6 +82,13 @@ impl S {
 }
 
 fn fold(set: &PolicySet, spans: &[S]) -> (Facts, Tally) {
+    let mut facts = Facts::default();
+    let tally = fold_into(set, &mut facts, spans);
+    (facts, tally)
+}
+
+/// Folds spans of one more record.
+fn fold_into(set: &PolicySet, facts: &mut Facts, spans: &[S]) -> Tally {
     let mut batch = Batch::default();
     for span in spans {
         let mut add = |attributes: &[(&'static str, Value<'static>)]| {
@@ -121,9 +129,9 @@ fn fold(set: &PolicySet, spans: &[S]) -> (Facts, Tally) {
         });
     }
     let chunk = Chunk { trace_id: ID, spans: 0..batch.spans.len() as u32, pieces: 0..0 };
-    let (mut facts, mut tally) = (Facts::default(), Tally::default());
-    set.fold(&mut facts, &batch, &chunk, &mut tally);
-    (facts, tally)
+    let mut tally = Tally::default();
+    set.fold(facts, &batch, &chunk, &mut tally);
+    tally
 }
 
 fn add_lists(

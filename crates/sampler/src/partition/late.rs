@@ -77,7 +77,10 @@ impl Partition {
         let policies = common.policies;
         let tally = &mut common.stats.tally;
         policies.fold_at(Some(late.now), &mut known.facts, late.batch, late.chunk, tally);
-        let keeper = policies.certain_keep(decided.trace_id, &known.facts);
+        let keeper = match self.chances {
+            Some(_) => policies.late_keep(decided.trace_id, &known.facts),
+            None => policies.certain_keep(decided.trace_id, &known.facts),
+        };
         if let Some(keeper) = keeper {
             if self.chances.is_some() {
                 self.open_turn(key, keeper, known, late, common);

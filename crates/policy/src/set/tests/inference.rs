@@ -140,7 +140,7 @@ fn wrong_patterns_are_refused_once() {
     assert!(errors[0].to_string().starts_with("derive.confidence.pattern.regex: \"(\" is no "));
 }
 
-fn fragmented(missing_parents_above: u32) -> Kind {
+pub(super) fn fragmented(missing_parents_above: u32) -> Kind {
     Kind::Fragmented(Fragmented { missing_parents_above })
 }
 

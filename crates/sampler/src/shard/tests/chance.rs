@@ -1,6 +1,6 @@
 //! The second chance: what late spans do to a trace that was dropped.
 
-use tailsift_policy::{DropIf, Not, Probabilistic, SpanCount, Verdict};
+use tailsift_policy::{DropIf, Failure, Fragmented, Not, Probabilistic, SpanCount, Verdict};
 
 use super::restore::{Topic, entries};
 use super::*;
@@ -252,6 +252,8 @@ fn only_what_policies_are_certain_of_turns() {
         (vec![errors()], true),
         (vec![count(3)], true),
         (vec![count(4)], false),
+        (vec![Kind::Failure(Failure { keep_recovered: false })], true),
+        (vec![Kind::Fragmented(Fragmented { missing_parents_above: 1 })], false),
         (vec![Kind::Probabilistic(never())], false),
         (vec![drops(fine), errors()], false),
         (vec![drops(errors()), count(3)], false),
