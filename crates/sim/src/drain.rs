@@ -34,7 +34,7 @@ pub fn drain(plan: &Plan, how: Drain) -> BTreeMap<usize, Vec<Judged>> {
     let input = Input::new(plan, &mut Random::new(plan.seed));
     let policies = PolicySet::compile(Plan::policies(), Semantics::default())
         .expect("the plan's policies are valid");
-    let mut scanner = Scanner::new(policies.interest().clone());
+    let mut scanner = Scanner::new(plan.limits.interest(&policies));
     let mut shard = Shard::new(policies.into(), plan.limits.clone());
     shard.report_judged(true);
     let mut judged: BTreeMap<usize, Vec<Judged>> = BTreeMap::new();

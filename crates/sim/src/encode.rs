@@ -36,7 +36,7 @@ pub(crate) fn span(span: &Span, padding: usize) -> Vec<u8> {
         bytes_field(&mut out, 4, &parent.0);
     }
     bytes_field(&mut out, 5, span.name.as_bytes());
-    varint_field(&mut out, 6, 2);
+    varint_field(&mut out, 6, span.kind);
     fixed64_field(&mut out, 7, span.start_ns);
     fixed64_field(&mut out, 8, span.end_ns);
     if let Some(confidence) = span.confidence {

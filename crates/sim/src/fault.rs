@@ -35,6 +35,10 @@ pub enum Mutation {
     HalfTheWait,
     /// The shard waits twice as long as it should.
     TwiceTheWait,
+    /// The shard takes a trace for quiet after half the time.
+    HalfTheSettle,
+    /// The shard takes a trace for quiet after twice the time.
+    TwiceTheSettle,
     /// The shard's clock is let run ahead of the wall.
     WallAhead,
     /// The shard may hold four times the memory.
@@ -146,7 +150,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 68] = [
+    pub const ALL: [Self; 70] = [
         Self::CommitNextOffset,
         Self::ForgetOffsets,
         Self::ForgetClock,
@@ -162,6 +166,8 @@ impl Mutation {
         Self::FalseIdleProof,
         Self::HalfTheWait,
         Self::TwiceTheWait,
+        Self::HalfTheSettle,
+        Self::TwiceTheSettle,
         Self::WallAhead,
         Self::MemoryUnbounded,
         Self::IgnoreCongestion,
@@ -246,8 +252,10 @@ impl Mutation {
             Self::ForgetMissing => &["exactly once"],
             Self::RepeatRecord => &["commit order", "counters", "verdict"],
             Self::KeepAll | Self::ForgetPolicy | Self::ForgetSwap => &["verdict"],
-            Self::HalfTheWait | Self::TwiceTheWait | Self::WallAhead => &["clock"],
-            Self::FreeClockInReplay => &["clock"],
+            Self::HalfTheWait | Self::TwiceTheWait | Self::HalfTheSettle | Self::TwiceTheSettle => {
+                &["clock"]
+            }
+            Self::WallAhead | Self::FreeClockInReplay => &["clock"],
             Self::JudgeInReplay => &["restored"],
             Self::MemoryUnbounded | Self::IgnoreCongestion => &["memory bound"],
             Self::ReadAfterRevoke => &["counters"],

@@ -18,6 +18,7 @@ pub(crate) struct Span {
     pub(crate) trace_id: TraceId,
     pub(crate) span_id: SpanId,
     pub(crate) parent: Option<SpanId>,
+    pub(crate) kind: u64,
     pub(crate) name: &'static str,
     pub(crate) service: &'static str,
     pub(crate) start_ns: u64,
@@ -119,7 +120,7 @@ impl Input {
         let (error, slow, unsure) = (random.chance(120), random.chance(120), random.chance(120));
         let count = random.between(1, 8) as usize;
         let odd = random.below(count);
-        let root = SpanId((self.spans.len() as u64 + 1).to_be_bytes());
+        let root = self.spans.len() as u64 + 1;
         let mut emitted = begin;
         for index in 0..count {
             let (name, service) = random.pick(&[
@@ -135,7 +136,8 @@ impl Input {
                 trace,
                 trace_id: self.traces[trace].id,
                 span_id: SpanId((self.spans.len() as u64 + 1).to_be_bytes()),
-                parent: (index > 0).then_some(root),
+                parent: (index > 0).then(|| SpanId(parent_of(root, index).to_be_bytes())),
+                kind: kind_of(index),
                 name,
                 service,
                 start_ns,
@@ -172,6 +174,19 @@ impl Span {
             _ => "web",
         }
     }
+}
+
+/// Every other span is a call of the root's, and the next one answers it, all but the last.
+fn parent_of(root: u64, index: usize) -> u64 {
+    match index % 3 {
+        2 => root + index as u64 - 1,
+        _ => root,
+    }
+}
+
+/// OTLP's: 3 is a call, 2 what answers.
+fn kind_of(index: usize) -> u64 {
+    if index % 3 == 1 { 3 } else { 2 }
 }
 
 fn trace_id(trace: usize, random: &mut Random) -> TraceId {

@@ -35,10 +35,10 @@
 //! | I11–I13, I28 | offsets are accepted from the last assignment that fetched them only | owners | `CommitRevoked`, `MetadataUnchecked`, `MetadataLate`, `AcceptStrangers` |
 //! | I14 | an epoch in doubt was committed, or is sent again | doubt | `DoubtAssume`, `DoubtResend` |
 //! | I15 | aborts change nothing visible | two runs compared, in the tests | `ShowAborted` |
-//! | I16 | everything is decided in time and committed in the end | liveness, clock | `NeverCommit`, `TwiceTheWait` |
+//! | I16 | everything is decided in time and committed in the end | liveness, clock | `NeverCommit`, `TwiceTheWait`, `TwiceTheSettle` |
 //! | I17 | no more is read again than comes in while a trace waits | replay bound | `HoldWatermark` |
 //! | I18 | memory stays within its bound | memory bound | `MemoryUnbounded`, `IgnoreCongestion` |
-//! | I19 | verdicts do not depend on the speed of reading | verdict, clock; [`drain`] compared, in the tests | `HalfTheWait`, `WallAhead`, `KeepAll`, `ForgetPolicy` |
+//! | I19 | verdicts do not depend on the speed of reading, where the same is learned of calls | verdict, clock; [`drain`] compared, in the tests | `HalfTheWait`, `HalfTheSettle`, `WallAhead`, `KeepAll`, `ForgetPolicy` |
 //! | I20 | exported bytes are the input's | intact | `FlipByte`, `DropExport`, `RepeatExport`, `LoseLateSpans` |
 //! | I21 | a trace whose verdict had expired is a new one, and counted | one verdict, counters | `RestoreNewestOnly`, `RepeatRecord`, `ReadAfterRevoke` |
 //! | I23, I30 | a record that nobody can read has one letter, and holds up nothing | letters, exactly once | `LettersInReplay`, `DropDeadLetters` |
@@ -67,6 +67,11 @@
 //! without crashes may show where policies take reasons back. Judging in the middle of a
 //! record cannot be broken from outside the core, which takes records whole; its own tests see
 //! to that. Nobody sets offsets by hand.
+//!
+//! In every third world or so traces are judged once they are whole. What calls have taught is known
+//! to the shard alone: where nothing can be learned, the account says to the millisecond when a trace
+//! is due, elsewhere only what it must have waited for. Traces that are judged before all of them has
+//! come owe nothing of what comes late.
 //!
 //! Where memory is short, verdicts are forgotten before their time: a trace may then be judged
 //! again, and what a new owner knows is not compared with what the last one did. Where the

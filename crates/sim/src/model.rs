@@ -45,7 +45,9 @@ pub(crate) fn keeps(spans: &[&Span], all_policies: bool) -> bool {
 /// it and however often the clock was taken up in between; this takes the highest that stream time
 /// can be just before its last record.
 fn is_punctual(plan: &Plan, input: &Input, trace: usize) -> bool {
-    if plan.has_tight_limits() || plan.faults.future > 0 || plan.reconfigures {
+    // Whole traces are judged before: what comes late of them comes late.
+    let is_structural = plan.limits.structural.is_some();
+    if plan.has_tight_limits() || plan.faults.future > 0 || plan.reconfigures || is_structural {
         return false;
     }
     let log = &input.logs[input.traces[trace].partition as usize];

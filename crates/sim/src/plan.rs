@@ -1,7 +1,7 @@
 //! What kind of world a seed makes.
 
 use tailsift_policy::{Kind, Latency, LowConfidence, Policy, Scale, StatusCodes};
-use tailsift_sampler::{Limits, SecondChance};
+use tailsift_sampler::{Limits, RemoteParents, SecondChance, Structural};
 use tailsift_trace::{Millis, StatusCode};
 
 use crate::random::Random;
@@ -144,9 +144,9 @@ impl Plan {
         let limits = Limits {
             decision_wait,
             decision_wait_after_root: random.chance(200).then_some(Millis(7000)),
+            structural: structural_of(seed),
             remember: random.pick(&[decision_wait, Millis::from_secs(600)]),
             second_chance: None,
-            structural: None,
             idle_grace: Millis::from_secs(2),
             memory_bytes: if small_memory { 160 << 10 } else { 64 << 20 },
             spans_per_trace: if small_traces { 5 } else { 100_000 },
@@ -306,6 +306,16 @@ impl Plan {
             Policy::new("unsure", Kind::LowConfidence(unsure)),
         ]
     }
+}
+
+/// Drawn by itself: the rest of a seed's world is the same with it and without.
+fn structural_of(seed: u64) -> Option<Structural> {
+    let mut random = Random::new(seed ^ 0x7768_6f6c_6500);
+    random.chance(300).then(|| Structural {
+        settle: random.pick(&[Millis(500), Millis(1000), Millis(3000)]),
+        remote_parents: random.pick(&[RemoteParents::Ignored, RemoteParents::Learned]),
+        edges_max: random.pick(&[0, 2, 1000]),
+    })
 }
 
 impl Delivery {

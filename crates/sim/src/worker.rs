@@ -110,7 +110,7 @@ impl WorkerSettings {
 
 impl Worker {
     pub(crate) fn new(id: usize, slot: usize, settings: WorkerSettings, wall: Millis) -> Self {
-        let scanner = Scanner::new(settings.policies.interest().clone());
+        let scanner = Scanner::new(settings.limits.interest(&settings.policies));
         let mut shard = Shard::new(Arc::clone(&settings.policies), settings.limits.clone());
         shard.report_judged(true);
         let swaps = settings.swaps.map(|seed| Random::new(seed ^ id as u64));

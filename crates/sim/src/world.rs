@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tailsift_policy::{Kind, Policy, PolicySet, Semantics};
+use tailsift_sampler::Limits;
 use tailsift_trace::Millis;
 
 use crate::broker::{Broker, Topic};
@@ -356,6 +357,8 @@ fn settings(plan: &Plan, mutation: Option<Mutation>) -> Vec<WorkerSettings> {
         match mutation {
             Some(Mutation::HalfTheWait) => limits.decision_wait.0 /= 2,
             Some(Mutation::TwiceTheWait) => limits.decision_wait.0 *= 2,
+            Some(Mutation::HalfTheSettle) => settle(&mut limits, |settle| settle / 2),
+            Some(Mutation::TwiceTheSettle) => settle(&mut limits, |settle| settle * 2),
             Some(Mutation::MemoryUnbounded) => limits.memory_bytes *= 4,
             Some(_) | None => {}
         }
@@ -377,6 +380,12 @@ fn settings(plan: &Plan, mutation: Option<Mutation>) -> Vec<WorkerSettings> {
         }
     };
     plan.configurations().into_iter().map(of).collect()
+}
+
+fn settle(limits: &mut Limits, change: impl Fn(i64) -> i64) {
+    if let Some(structural) = &mut limits.structural {
+        structural.settle.0 = change(structural.settle.0);
+    }
 }
 
 /// All policies, or all but the last.

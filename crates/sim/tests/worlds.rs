@@ -246,6 +246,8 @@ const WANTED: &[&str] = &[
     "decision_wait Drop",
     "root_wait Keep",
     "root_wait Drop",
+    "complete Keep",
+    "complete Drop",
     "span_limit Keep",
     "byte_limit Keep",
     "memory_limit Keep",
@@ -437,18 +439,21 @@ fn step(what: &What) -> Option<&'static str> {
 
 #[test]
 fn drain_speed_changes_no_verdict() {
-    let (mut kept, mut dropped) = (0, 0);
+    let (mut kept, mut dropped, mut complete) = (0, 0, 0);
     for seed in fresh_seeds().take(60) {
         let mut plan = Plan::new(seed).without_crashes();
         plan.faults.future = 0;
-        plan.limits = Limits { decision_wait: plan.limits.decision_wait, ..Limits::default() };
+        let Limits { decision_wait, structural, .. } = plan.limits;
+        plan.limits = Limits { decision_wait, structural, ..Limits::default() };
         let live = drain(&plan, Drain { burst: 1, cut_every: 1, behind: false });
         for (burst, cut_every) in [(1, 1000), (7, 3), (1000, 1), (1000, 1000)] {
             let behind = drain(&plan, Drain { burst, cut_every, behind: true });
             assert_eq!(live, behind, "seed {seed}, bursts of {burst}, a cut every {cut_every}");
         }
         for (verdict, reason, ..) in live.values().flatten() {
-            assert_eq!(*reason, CloseReason::DecisionWait);
+            let is_whole = structural.is_some() && *reason == CloseReason::Complete;
+            assert!(is_whole || *reason == CloseReason::DecisionWait, "{reason:?}");
+            complete += usize::from(is_whole);
             match verdict {
                 Verdict::Keep => kept += 1,
                 Verdict::Drop => dropped += 1,
@@ -456,6 +461,7 @@ fn drain_speed_changes_no_verdict() {
         }
     }
     assert!(kept > 100 && dropped > 100, "{kept} kept, {dropped} dropped");
+    assert!(complete > 100, "{complete} complete");
 }
 
 /// A clock that the wall has a say in does depend on when records are read.

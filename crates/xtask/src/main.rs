@@ -64,7 +64,7 @@ fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Generate(generate) => generate.run(out).map(|()| ExitCode::SUCCESS),
         Command::Interop(interop) => interop.run(out),
         Command::Load(load) => load.run(out).map(|()| ExitCode::SUCCESS),
-        Command::Replay(replay) => replay.run(out).map(|()| ExitCode::SUCCESS),
+        Command::Replay(replay) => replay.run(out),
         Command::Sim(sim) => sim.run(out),
         Command::Verify(verify) => verify.run(out),
     }

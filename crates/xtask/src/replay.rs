@@ -1,28 +1,34 @@
 //! `cargo xtask replay`: writes a recorded load many times over.
 
+mod timed;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
 use tailsift_fixture::{ReplaySpec, corpus_path, read_corpus};
 
 use crate::cluster::{Cluster, now_ms};
+use timed::Timed;
 
 /// Writes a recorded load to a topic many times over, under other trace IDs each time, as if it
-/// had just been produced live
+/// had just been produced live. With --original-times: has tailsift judge it by its own timestamps,
+/// on a Kafka of its own, by each rule of waiting in turn, and prints what each missed and how long
+/// it held traces
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
     /// A corpus file of OTLP in protobuf: a path, or a name in integration/corpus
     corpus: PathBuf,
     #[command(flatten)]
-    cluster: Cluster,
+    cluster: Option<Cluster>,
     /// The topic; made if it is missing
-    #[arg(long)]
-    topic: String,
-    /// How many times
-    #[arg(long, default_value_t = 100)]
-    times: u32,
+    #[arg(long, required_unless_present = "original_times")]
+    topic: Option<String>,
+    /// How many times [default: 100, with --original-times 1]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    times: Option<u32>,
     /// What the copies' trace IDs are drawn from
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -35,21 +41,69 @@ pub(crate) struct Replay {
     /// When they pretend to end, in ms since the Unix epoch [default: now]
     #[arg(long, value_name = "MS")]
     end: Option<i64>,
+    /// Records keep their timestamps, all of them are written first, and every rule of waiting is
+    /// tried on them
+    #[arg(long, conflicts_with_all = ["Cluster", "topic", "spans_per_second", "end"])]
+    original_times: bool,
+    #[command(flatten)]
+    trial: Trial,
+}
+
+/// How rules are tried.
+#[derive(Debug, Args)]
+struct Trial {
+    /// Only rules whose names begin so; may be repeated
+    #[arg(long, value_name = "NAME", requires = "original_times")]
+    rule: Vec<String>,
+    /// Kills the processor so many times (SIGKILL) in each run, at random progress
+    #[arg(long, value_name = "TIMES", default_value_t = 0, requires = "original_times")]
+    kill: u32,
+    /// A setting of tailsift's, as KEY=VALUE; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE", requires = "original_times")]
+    overrides: Vec<String>,
+    /// Build with optimisations
+    #[arg(long, requires = "original_times")]
+    release: bool,
 }
 
 impl Replay {
-    pub(crate) fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+    pub(crate) fn run(&self, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+        if self.original_times {
+            let is_right = self.timed().run(out)?;
+            return Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        self.write(out).map(|()| ExitCode::SUCCESS)
+    }
+
+    fn timed(&self) -> Timed<'_> {
+        let Trial { rule, kill, overrides, release } = &self.trial;
+        Timed {
+            corpus: &self.corpus,
+            times: self.times.unwrap_or(1),
+            seed: self.seed,
+            partitions: self.partitions,
+            rules: rule,
+            overrides,
+            kills: *kill,
+            release: *release,
+        }
+    }
+
+    fn write(&self, out: &mut dyn Write) -> anyhow::Result<()> {
+        let times = self.times.unwrap_or(100);
         let spec = ReplaySpec {
-            times: self.times,
+            times,
             seed: self.seed,
             partitions: self.partitions,
             spans_per_second: self.spans_per_second,
             end_ms: self.end.unwrap_or_else(now_ms),
         };
         let replay = prepare(&self.corpus, spec)?;
-        let written = self.cluster.write(&self.topic, self.partitions, replay.records())?;
+        let cluster = self.cluster.as_ref().context("--bootstrap: expected host:port")?;
+        let topic = self.topic.as_deref().context("--topic: expected a topic")?;
+        let written = cluster.write(topic, self.partitions, replay.records())?;
         writeln!(out, "{written}")?;
-        let Self { times, seed, .. } = self;
+        let seed = self.seed;
         let corpus = self.corpus.display();
         writeln!(
             out,
@@ -62,9 +116,21 @@ impl Replay {
 
 /// Reads a recording, by path or else by name.
 pub(crate) fn prepare(corpus: &Path, spec: ReplaySpec) -> anyhow::Result<tailsift_fixture::Replay> {
-    let named = corpus.to_str().map(corpus_path).filter(|_| !corpus.exists());
-    let path = named.as_deref().unwrap_or(corpus);
-    let records = read_corpus(path)?;
+    let path = path_of(corpus);
+    let records = read_corpus(&path)?;
     tailsift_fixture::Replay::new(records, spec)
         .with_context(|| format!("recording {}", path.display()))
+}
+
+/// The latest timestamp in a recording.
+fn last_stamp(corpus: &Path) -> anyhow::Result<i64> {
+    let path = path_of(corpus);
+    let records = read_corpus(&path)?;
+    let last = records.iter().map(|record| record.timestamp_ms).max();
+    last.with_context(|| format!("recording {}: it holds no record", path.display()))
+}
+
+fn path_of(corpus: &Path) -> PathBuf {
+    let named = corpus.to_str().map(corpus_path).filter(|_| !corpus.exists());
+    named.unwrap_or_else(|| corpus.to_owned())
 }

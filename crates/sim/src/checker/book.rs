@@ -33,6 +33,8 @@ pub(crate) struct Assignment {
     /// Traces that wait from their arrival on, and from their root's.
     by_arrival: Filings,
     by_root: Filings,
+    /// Once for each record that brought more of a trace.
+    by_quiet: Filings,
     /// Some trace was judged for want of memory, since the last record or proof.
     short_of_memory: bool,
     /// By trace.
@@ -65,6 +67,10 @@ pub(crate) struct Life {
     /// From when on it waits by its root; `None` likewise, or if no root span came.
     pub(crate) root: Option<Millis>,
     has_root: bool,
+    /// From when on nothing more of it came; `None` while that is not known.
+    pub(crate) quiet: Option<Millis>,
+    /// Records of it that are not known to be the last.
+    unsettled: usize,
     pub(crate) spans: Vec<usize>,
     /// Where its records are.
     offsets: Vec<i64>,
@@ -241,6 +247,7 @@ impl Assignment {
             replay: Some(replay),
             by_arrival: Filings::default(),
             by_root: Filings::default(),
+            by_quiet: Filings::default(),
             short_of_memory: false,
             lives: taken.known.iter().map(life).collect(),
             owed: Vec::new(),
@@ -377,6 +384,9 @@ impl Assignment {
             self.by_root.add(filing());
             life.has_root = true;
         }
+        self.by_quiet.add(filing());
+        life.quiet = None;
+        life.unsettled += 1;
         life.spans.extend(spans);
         life.spans.sort_unstable();
         life.offsets.push(come.offset);
@@ -386,12 +396,14 @@ impl Assignment {
     fn begin(&mut self) {
         if std::mem::take(&mut self.short_of_memory) {
             let lives = &self.lives;
-            self.by_arrival.skip(|filing| {
+            let waits = |filing: &Filing| {
                 let life = lives.get(&filing.trace);
                 life.is_some_and(|life| {
                     life.decided.is_none() && life.first_offset == filing.first_offset
                 })
-            });
+            };
+            self.by_arrival.skip(waits);
+            self.by_quiet.skip(waits);
         }
     }
 
@@ -405,6 +417,12 @@ impl Assignment {
         for (filing, from) in self.by_root.settle(&self.clock) {
             if let Some(life) = life_of(&mut self.lives, &filing) {
                 life.root = Some(from);
+            }
+        }
+        for (filing, from) in self.by_quiet.settle(&self.clock) {
+            if let Some(life) = life_of(&mut self.lives, &filing) {
+                life.unsettled -= 1;
+                life.quiet = (life.unsettled == 0).then_some(from);
             }
         }
     }

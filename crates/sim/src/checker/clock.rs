@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use tailsift_policy::CloseReason;
-use tailsift_trace::Millis;
+use tailsift_trace::{Millis, SpanId};
 
 use crate::checker::View;
 use crate::checker::book::{Assignment, Book, Life};
@@ -81,7 +81,8 @@ pub(crate) fn check_reason(
         CloseReason::SpanLimit => life.spans.len() >= limits.spans_per_trace as usize,
         CloseReason::ByteLimit => bytes() >= limits.bytes_per_trace,
         CloseReason::MemoryLimit => view.plan.has_tight_limits(),
-        CloseReason::Complete | CloseReason::TooLarge | CloseReason::Drain => false,
+        CloseReason::Complete => is_due(due_by_quiet(life, view)) && is_whole(life, view),
+        CloseReason::TooLarge | CloseReason::Drain => false,
     };
     if holds {
         return Ok(());
@@ -103,7 +104,8 @@ pub(crate) fn check_overdue(book: &Book, view: &View<'_>) -> Result<(), Violatio
         let Some(now) = assignment.clock.now() else { continue };
         for (trace, life) in assignment.waiting() {
             let by_arrival = due_by_arrival(life, view);
-            let due = by_arrival.into_iter().chain(due_by_root(life, view)).min();
+            let others = due_by_root(life, view).into_iter().chain(due_as_whole(life, view));
+            let due = by_arrival.into_iter().chain(others).min();
             if due.is_some_and(|due| due <= now) {
                 return clock(format!("trace {trace} was due at {due:?}, it is {now:?}"));
             }
@@ -122,6 +124,23 @@ fn due_by_arrival(life: &Life, view: &View<'_>) -> Option<Millis> {
 fn due_by_root(life: &Life, view: &View<'_>) -> Option<Millis> {
     let wait = view.limits.decision_wait_after_root?;
     life.root.map(|root| root + wait)
+}
+
+fn due_by_quiet(life: &Life, view: &View<'_>) -> Option<Millis> {
+    Some(life.quiet? + view.limits.structural?.settle)
+}
+
+/// Where calls teach, only the shard knows what else is waited for.
+fn due_as_whole(life: &Life, view: &View<'_>) -> Option<Millis> {
+    let is_told = view.limits.structural.is_some_and(|structural| structural.edges_max == 0);
+    due_by_quiet(life, view).filter(|_| is_told && is_whole(life, view))
+}
+
+/// All parents have come.
+fn is_whole(life: &Life, view: &View<'_>) -> bool {
+    let spans = || life.spans.iter().map(|span| &view.broker.input.spans[*span]);
+    let has_come = |parent: SpanId| spans().any(|span| span.span_id == parent);
+    spans().filter_map(|span| span.parent).all(has_come)
 }
 
 fn clock<T>(text: String) -> Result<T, Violation> {

@@ -36,7 +36,7 @@ impl Worker {
         if !self.is_mutated(Mutation::ForgetSwap) {
             let set = Arc::new(policies(all_policies, self.settings.mutation));
             let places = (0..set.names().len() as u16).map(Some).collect();
-            self.scanner.set_interest(set.interest().clone());
+            self.scanner.set_interest(self.settings.limits.interest(&set));
             let scanner = &mut self.scanner;
             self.shard.handle_policies(set, places, &mut |bytes, take| {
                 let Ok(batch) = scanner.scan(bytes) else { return false };

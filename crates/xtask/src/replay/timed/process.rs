@@ -1,0 +1,163 @@
+//! One run of the processor over the recording: until all of it is committed, killed on the way or
+//! not.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, ensure};
+use serde_json::Value;
+use tailsift_fixture::Tailsift;
+use tailsift_kafka::{Admin, Isolation, TopicPlan};
+
+use super::held::Decided;
+use super::{INPUT, PATIENCE};
+use crate::cluster::Cluster;
+use crate::repository::root;
+
+/// For a whole run.
+const DONE_WITHIN: Duration = Duration::from_secs(1800);
+/// How often the group's offsets are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// What is run, on what.
+pub(super) struct Run<'a> {
+    pub(super) binary: &'a Path,
+    pub(super) cluster: &'a Cluster,
+    pub(super) bootstrap: &'a str,
+    /// Of group and export topic.
+    pub(super) name: String,
+    pub(super) partitions: u32,
+    /// As `KEY=VALUE`.
+    pub(super) settings: Vec<String>,
+    pub(super) kills: u32,
+    pub(super) seed: u64,
+}
+
+/// What came of it.
+pub(super) struct Done {
+    pub(super) killed: u32,
+    /// `None` if it was killed: what a process knows of its traces is gone with it.
+    pub(super) decided: Option<Vec<Decided>>,
+    pub(super) took: Duration,
+}
+
+impl Run<'_> {
+    pub(super) fn run(&self) -> anyhow::Result<Done> {
+        let admin = Admin::new(&self.cluster.settings())?;
+        let configs = BTreeMap::from([("max.message.bytes".to_owned(), "8100000".to_owned())]);
+        let (name, partitions) = (self.name.clone(), i32::try_from(self.partitions)?);
+        admin.ensure(&TopicPlan { name, partitions, configs, ..TopicPlan::default() })?;
+        let ends = admin.end_offsets(INPUT, Isolation::Uncommitted)?;
+        let ends = ends.iter().map(|end| end.offset).sum();
+        let started = Instant::now();
+        let mut process = self.spawn()?;
+        let mut killed = 0;
+        for at in self.kills_at(ends) {
+            self.until_committed(&admin, at, &mut process)?;
+            process.kill9()?;
+            killed += 1;
+            process = self.spawn()?;
+        }
+        self.until_committed(&admin, ends, &mut process)?;
+        let took = started.elapsed();
+        let decided = if killed == 0 { Some(decided(&mut process)?) } else { None };
+        process.sigterm()?;
+        let status = process.wait(PATIENCE)?;
+        ensure!(status.success(), "tailsift: {status}\n{}", process.stderr());
+        Ok(Done { killed, decided, took })
+    }
+
+    /// How much is committed when the process is killed: drawn, ascending.
+    fn kills_at(&self, ends: i64) -> Vec<i64> {
+        let drawn = |number: u32| {
+            let mut hasher = DefaultHasher::new();
+            (self.seed, number).hash(&mut hasher);
+            ((i128::from(hasher.finish()) * i128::from(ends)) >> 64) as i64
+        };
+        let mut at: Vec<i64> = (0..self.kills).map(drawn).collect();
+        at.sort_unstable();
+        at
+    }
+
+    fn until_committed(
+        &self,
+        admin: &Admin,
+        offsets: i64,
+        process: &mut Tailsift,
+    ) -> anyhow::Result<()> {
+        let deadline = Instant::now() + DONE_WITHIN;
+        loop {
+            let committed = admin.committed_offsets(&self.name, INPUT)?;
+            let committed: i64 = committed.iter().filter_map(|one| one.offset).sum();
+            if committed >= offsets {
+                return Ok(());
+            }
+            let ended = process.try_wait()?;
+            ensure!(
+                ended.is_none() && Instant::now() < deadline,
+                "{committed} of {offsets} offsets committed; tailsift ended: {ended:?}\n{}",
+                process.stderr()
+            );
+            sleep(LOOK_EVERY);
+        }
+    }
+
+    fn spawn(&self) -> anyhow::Result<Tailsift> {
+        let config = root().join("config/peers.yaml");
+        let config = config.to_string_lossy();
+        let mut arguments: Vec<String> =
+            ["--log", "json", "run", "-c", &config].map(String::from).into();
+        let fixed = [
+            format!("kafka.bootstrap_servers={}", self.bootstrap),
+            format!("group={}", self.name),
+            format!("instance={}", self.name),
+            format!("input.topic={INPUT}"),
+            format!("output.topic={}", self.name),
+            "http.listen=127.0.0.1:0".to_owned(),
+            "http.recent_traces=1000000".to_owned(),
+            "http.recent_bytes=4GiB".to_owned(),
+        ];
+        for pair in fixed.iter().chain(&self.settings) {
+            arguments.extend(["--set".to_owned(), pair.clone()]);
+        }
+        Tailsift::spawn(self.binary, &arguments, &[])
+    }
+}
+
+/// All traces that a process has judged.
+fn decided(process: &mut Tailsift) -> anyhow::Result<Vec<Decided>> {
+    process.wait_for_stderr("http is up", PATIENCE, |log| address(log).is_some())?;
+    let address = address(&process.stderr()).context("no address")?;
+    let (mut decided, mut before) = (Vec::new(), String::new());
+    loop {
+        let page = get(&address, &format!("/api/v1/traces?limit=1000{before}"))?;
+        for trace in page["traces"].as_array().context("no list of traces")? {
+            decided.push(Decided::of(trace).with_context(|| trace.to_string())?);
+        }
+        match page["next_before"].as_u64() {
+            Some(next) => before = format!("&before={next}"),
+            None => return Ok(decided),
+        }
+    }
+}
+
+fn address(log: &str) -> Option<String> {
+    let (_, rest) = log.split_once("\"url\":\"http://")?;
+    Some(rest.split_once('"')?.0.to_owned())
+}
+
+fn get(address: &str, path: &str) -> anyhow::Result<Value> {
+    let mut stream = TcpStream::connect(address).context("connecting")?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).with_context(|| format!("reading {path}"))?;
+    let (head, body) = answer.split_once("\r\n\r\n").context("no end of headers")?;
+    ensure!(head.contains(" 200 "), "{path}: {head}");
+    Ok(serde_json::from_str(body)?)
+}

@@ -1,0 +1,59 @@
+//! The table that is printed.
+
+use std::io::Write;
+
+use super::Row;
+
+/// A table in Markdown, and below it why traces closed.
+pub(super) fn write(out: &mut dyn Write, rows: &[Row]) -> std::io::Result<()> {
+    let heads = [
+        "rule",
+        "worthy traces",
+        "missed",
+        "partial",
+        "repeated",
+        "unexpected",
+        "held p50, s",
+        "held p90, s",
+        "spans held at most",
+        "kills",
+        "took, s",
+    ];
+    writeln!(out, "| {} |", heads.join(" | "))?;
+    writeln!(out, "| --- |{}", " ---: |".repeat(heads.len() - 1))?;
+    for row in rows {
+        let Row { name, comparison: found, held, took, killed } = row;
+        let seconds = |ms: i64| format!("{:.2}", ms as f64 / 1e3);
+        let [p50, p90, spans] = match held {
+            Some(held) => {
+                [seconds(held.p50_ms), seconds(held.p90_ms), held.spans_at_most.to_string()]
+            }
+            None => ["–"; 3].map(str::to_owned),
+        };
+        writeln!(
+            out,
+            "| {name} | {} | {} | {} | {} | {} | {p50} | {p90} | {spans} | {killed} | {:.1} |",
+            found.expected,
+            found.missing,
+            found.partial,
+            found.repeated_spans,
+            found.unexpected,
+            took.as_secs_f64(),
+        )?;
+    }
+    writeln!(out)?;
+    for (row, held) in rows.iter().filter_map(|row| Some((row, row.held.as_ref()?))) {
+        let reasons = held.reasons.iter().map(|(reason, count)| format!("{count} {reason}"));
+        let reasons: Vec<_> = reasons.collect();
+        writeln!(
+            out,
+            "{}: {} traces count ({}); {} of the warm-up and {} that closed at the end do not",
+            row.name,
+            held.traces,
+            reasons.join(", "),
+            held.left_out.0,
+            held.left_out.1,
+        )?;
+    }
+    Ok(())
+}
