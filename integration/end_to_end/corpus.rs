@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use prost::Message as _;
 use tailsift_fixture::{
@@ -21,6 +21,7 @@ pub(crate) const TESTS: &[IntegrationTest] = &[
     ("corpus::keyed_by_trace", || some_are_kept_and_some_are_not(KEYED)),
     ("corpus::keyed_and_unbatched", || some_are_kept_and_some_are_not(KEYED_UNBATCHED)),
     ("corpus::a_long_recording", || some_are_kept_and_some_are_not(LONG)),
+    ("corpus::judged_once_it_is_whole", judged_once_it_is_whole),
     ("corpus::many_traces_in_a_record", || some_are_kept_and_some_are_not(UNKEYED)),
     ("corpus::unkeyed_with_headers", || some_are_kept_and_some_are_not(WITH_HEADERS)),
     ("corpus::straight_from_sdks", || some_are_kept_and_some_are_not(FROM_SDKS)),
@@ -117,6 +118,28 @@ fn recorded(file: &str, partitions: u32, end_ms: i64) -> anyhow::Result<Vec<Reco
         Record::recorded(record, partitions)
     });
     Ok(moved.collect())
+}
+
+/// Whatever comes of a trace after its verdict follows that: each span is visible once, though most
+/// traces are judged long before their wait is over.
+fn judged_once_it_is_whole() -> anyhow::Result<()> {
+    let recording = Recording { policies: Policies::Everything, ..KEYED };
+    let structural = ["--set", "window.completion=structural"];
+    let (records, exports, log) = replay_with(recording, &structural)?;
+    let values = records.iter().filter_map(|record| record.value.as_deref());
+    let expected = reference(&recording.policies.reference(), values)?;
+    ensure_exact(compare(&expected, exports.iter().map(key_and_value)), &log)?;
+    let mut complete = BTreeSet::new();
+    for export in &exports {
+        match header(export, "tailsift.close_reason") {
+            Some("complete") => drop(complete.insert(trace_id(export)?)),
+            Some("decision_wait") => {}
+            other => bail!("closed by {other:?}"),
+        }
+    }
+    let (complete, all) = (complete.len(), expected.len());
+    ensure!(complete * 10 > all * 8, "{complete} of {all} were judged as complete");
+    Ok(())
 }
 
 /// Every record names the policy that decided (the first that wants the trace), why the trace

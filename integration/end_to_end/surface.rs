@@ -45,6 +45,7 @@ fn ask(surface: &Surface) -> anyhow::Result<()> {
     let closed = of("tailsift_traces_closed_total")?;
     ensure!(closed + of("tailsift_traces_open")? == of("tailsift_traces_opened_total")?);
     ensure!(of("tailsift_verdicts_total")? == closed, "{metrics:?}");
+    ensure!(of("tailsift_trace_held_seconds_count")? == closed, "{metrics:?}");
     ensure!(of("tailsift_records_total")? == 9000.0);
     ensure!(of("tailsift_epochs_committed_total")? >= 1.0);
     ensure!(of("tailsift_partition_settled_lag_records")? > 0.0, "open traces hold offsets back");

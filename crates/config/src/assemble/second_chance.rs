@@ -20,7 +20,8 @@ pub(super) fn second_chance(
     let is_enabled = view.boolean("enabled")?;
     if is_enabled && is_collectors && view.own("enabled").is_some() {
         let message = format!(
-            "must be false or left out with `compatibility: collector`: a Collector never keeps a              trace that it has dropped; got {}",
+            "must be false or left out with `compatibility: collector`: a Collector never keeps a \
+             trace that it has dropped; got {}",
             view.given("enabled"),
         );
         check.error(view.place("enabled"), "second_chance.enabled", message);
@@ -30,7 +31,8 @@ pub(super) fn second_chance(
     if remember > longest {
         if view.own("remember").is_some() {
             let message = format!(
-                "must be at most decisions.remember ({}), got {}: a verdict that is forgotten                  cannot be turned",
+                "must be at most decisions.remember ({}), got {}: a verdict that is forgotten \
+                 cannot be turned",
                 root.section("decisions")?.given("remember"),
                 view.given("remember"),
             );
