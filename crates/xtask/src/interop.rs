@@ -151,7 +151,7 @@ impl Stage<'_> {
         let config = root().join("config/peers.yaml");
         let mut arguments: Vec<String> = ["run", "-c", &config.to_string_lossy()]
             .into_iter()
-            .chain(["--exit-when-idle", "2s"])
+            .chain(["--exit-when-idle", "5s"])
             .map(String::from)
             .collect();
         let settings = [
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn configurations_name_every_form() {
-        let files = ("FILES", "/tmp/files");
+        let files = ("FILES", "/files");
         let values = [("BROKERS", "127.0.0.1:9092"), ("HTTP", "127.0.0.1:4318"), files];
         let (writer, reader) = (configured(WRITER, &values), configured(READER, &values));
         for form in Form::ALL {
@@ -238,7 +238,7 @@ mod tests {
             for (text, part) in [
                 (&writer, written),
                 (&reader, format!("traces: {{topics: [{kept}], encoding: otlp_proto}}")),
-                (&reader, format!("file/{name}: {{path: \"/tmp/files/{name}.jsonl\"")),
+                (&reader, format!("file/{name}: {{path: \"/files/{name}.jsonl\"")),
                 (&reader, format!("{{receivers: [kafka/{name}], exporters: [file/{name}]}}")),
             ] {
                 assert!(text.contains(&part), "{part} is not in\n{text}");
