@@ -22,6 +22,7 @@ pub(crate) const TESTS: &[IntegrationTest] = &[
     ("corpus::keyed_and_unbatched", || some_are_kept_and_some_are_not(KEYED_UNBATCHED)),
     ("corpus::a_long_recording", || some_are_kept_and_some_are_not(LONG)),
     ("corpus::judged_once_it_is_whole", judged_once_it_is_whole),
+    ("corpus::judged_early_and_nothing_missed", judged_early_and_nothing_missed),
     ("corpus::many_traces_in_a_record", || some_are_kept_and_some_are_not(UNKEYED)),
     ("corpus::unkeyed_with_headers", || some_are_kept_and_some_are_not(WITH_HEADERS)),
     ("corpus::straight_from_sdks", || some_are_kept_and_some_are_not(FROM_SDKS)),
@@ -139,6 +140,20 @@ fn judged_once_it_is_whole() -> anyhow::Result<()> {
     }
     let (complete, all) = (complete.len(), expected.len());
     ensure!(complete * 10 > all * 8, "{complete} of {all} were judged as complete");
+    Ok(())
+}
+
+/// Real traces fail seconds after they look complete; a second chance has them back.
+fn judged_early_and_nothing_missed() -> anyhow::Result<()> {
+    let early = ["--set", "window.completion=structural", "--set", "second_chance.enabled=true"];
+    for recording in [LONG, KEYED] {
+        let (records, exports, log) = replay_with(recording, &early)?;
+        let values = records.iter().filter_map(|record| record.value.as_deref());
+        let expected = reference(&recording.policies.reference(), values)?;
+        ensure_exact(compare(&expected, exports.iter().map(key_and_value)), &log)?;
+        let turned = |export: &&StoredRecord| header(export, "tailsift.turned_by").is_some();
+        ensure!(exports.iter().filter(turned).count() > 0, "nothing was turned");
+    }
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 
 mod backtest;
 mod broker_faults;
+mod chance;
 mod corpus;
 mod dead_letters;
 mod decision_log;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         export_refuses::TESTS,
         refusals::TESTS,
         backtest::TESTS,
+        chance::TESTS,
         corpus::TESTS,
         dead_letters::TESTS,
         decision_log::TESTS,

@@ -41,6 +41,9 @@ pub(crate) struct Plan {
     pub(crate) policies: Policies,
     /// Records have no keys: a re-key stage comes first.
     pub(crate) is_unkeyed: bool,
+    /// Traces are judged once they are complete, and late spans may turn a verdict; else all wait
+    /// for `decision_wait`, and late spans follow.
+    pub(crate) judges_early: bool,
 }
 
 impl Default for Plan {
@@ -52,6 +55,7 @@ impl Default for Plan {
             session_timeout: Duration::from_secs(6),
             policies: Policies::Usual,
             is_unkeyed: false,
+            judges_early: false,
         }
     }
 }
@@ -131,13 +135,16 @@ impl Rig {
              input: {{topic: {input}, idle_grace: 0s{}}}\n\
              output: {{topic: {export}}}\n\
              dead_letters: {{topic: {dead_letters}}}\n\
-             window: {{decision_wait: {}ms}}\n\
+             window: {{decision_wait: {}ms, completion: {}}}\n\
+             second_chance: {{enabled: {}}}\n\
              http: off\n\
              policies:\n{}",
             self.settings.bootstrap_servers,
             self.plan.session_timeout.as_millis(),
             if self.plan.is_unkeyed { ", keyed_by: none" } else { "" },
             self.plan.decision_wait.as_millis(),
+            if self.plan.judges_early { "structural" } else { "wait" },
+            self.plan.judges_early,
             self.plan.policies.yaml(),
         )
     }

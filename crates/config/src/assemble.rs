@@ -165,7 +165,14 @@ fn dead_letters(view: &View<'_>, group: Option<&str>) -> Option<Option<String>> 
     }
 }
 
+/// True if traces are judged as a Collector would.
+fn is_collectors(root: &View<'_>) -> bool {
+    let whose = [Compatibility::Tailsift, Compatibility::Collector];
+    root.choice("compatibility", &COMPATIBILITY, whose) == Some(Compatibility::Collector)
+}
+
 fn window(view: &View<'_>, check: &mut Check) -> Option<Window> {
+    let is_collectors = is_collectors(view);
     let view = view.section("window")?;
     let decision_wait = view.duration("decision_wait");
     let after_root = view.duration("decision_wait_after_root_received");
@@ -184,7 +191,7 @@ fn window(view: &View<'_>, check: &mut Check) -> Option<Window> {
         decision_wait: decision_wait?,
         decision_wait_after_root_received: after_root
             .map(|wait| (!wait.is_zero()).then_some(wait))?,
-        completion: completion::completion(&view, decision_wait, check)?,
+        completion: completion::completion(&view, decision_wait, is_collectors, check)?,
         memory_limit: view.size("memory_limit")?,
         spans_per_trace_limit: u32::try_from(view.integer("spans_per_trace_limit")?).ok()?,
         bytes_per_trace_limit: view.size("bytes_per_trace_limit")?,

@@ -303,8 +303,8 @@ static SECOND_CHANCE: Section = Section {
         key(
             "enabled",
             Type::Boolean,
-            Default("false"),
-            "A late span of a dropped trace that a policy is certain to keep has the whole trace read again and kept, once; never one that a `drop` policy dropped, and never for the sake of chance or a rate. Not with `compatibility: collector`",
+            Default("true"),
+            "A late span of a dropped trace that a policy is certain to keep has the whole trace read again and kept, once; never one that a `drop` policy dropped, and never for the sake of chance or a rate. Off with `compatibility: collector`",
         ),
         key(
             "remember",

@@ -1,10 +1,7 @@
 //! What becomes of dropped traces that late spans want kept.
 
-use tailsift_policy::Compatibility;
-
 use crate::check::Check;
 use crate::settings::{Decisions, SecondChance};
-use crate::table::COMPATIBILITY;
 use crate::view::View;
 
 /// What the Collector's answers know nothing of is off there, and refused if it is asked for.
@@ -14,9 +11,7 @@ pub(super) fn second_chance(
     check: &mut Check,
 ) -> Option<Option<SecondChance>> {
     let view = root.section("second_chance")?;
-    let whose = [Compatibility::Tailsift, Compatibility::Collector];
-    let is_collectors =
-        root.choice("compatibility", &COMPATIBILITY, whose) == Some(Compatibility::Collector);
+    let is_collectors = super::is_collectors(root);
     let is_enabled = view.boolean("enabled")?;
     if is_enabled && is_collectors && view.own("enabled").is_some() {
         let message = format!(

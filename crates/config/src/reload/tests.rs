@@ -45,7 +45,12 @@ fn what_is_fixed_is_named_key_by_key() {
         ("reload: {token: '${env:TOKEN}'}", "reload.token"),
         ("instance: i\ndelivery: at_least_once", "instance delivery"),
         ("# another comment", ""),
-        ("compatibility: collector\nsample_on_first_match: true", ""),
+        ("sample_on_first_match: true", ""),
+        ("compatibility: collector", "second_chance.enabled window.completion"),
+        (
+            "compatibility: collector\nsecond_chance: {enabled: false}",
+            "second_chance.enabled window.completion",
+        ),
         ("derive: {model: {attributes: [m]}}", ""),
         ("redaction: [{action: delete, keys: [k]}]", ""),
     ] {

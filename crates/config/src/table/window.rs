@@ -32,14 +32,14 @@ pub(super) static WINDOW: Section = Section {
         key(
             "completion",
             Type::Choice { here: &COMPLETION, later: &[] },
-            Default("wait"),
-            "When a trace counts as complete",
+            Default("structural"),
+            "When a trace counts as complete; with `compatibility: collector` the default is wait",
         ),
         key(
             "settle",
             Type::Duration { min: ms(0), max: LONGEST },
             Default("1s"),
-            "Of `completion: structural`: for so long nothing more of a trace must have come, on the stream's own clock; at most window.decision_wait",
+            "Of `completion: structural`: for so long nothing more of a trace must have come, on the stream's own clock; at most window.decision_wait, which is the default if it is shorter",
         ),
         key(
             "remote_parents",

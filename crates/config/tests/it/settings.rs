@@ -3,7 +3,7 @@
 use expect_test::expect;
 use tailsift_config::{Compression, Config, Delivery, Encoding, Partitioner, Start};
 use tailsift_policy::{Compatibility, Derive, DerivePattern, Derived, Kind};
-use tailsift_sampler::{Limits, RemoteParents, Structural};
+use tailsift_sampler::{Limits, RemoteParents, SecondChance, Structural};
 use tailsift_trace::Millis;
 
 use crate::{BASE, loaded};
@@ -16,7 +16,7 @@ fn defaults() {
         Input { topics: ["otlp_spans"], encoding: OtlpProto, parse_string_tags: false, keyed_by: TraceId, start: Earliest, idle_grace: 2s }
         Output { topic: "otlp_spans_kept", max_message_bytes: 1000000, buffer_limit: 67108864, compression: Zstd, partitioner: Fnv1a, kafka: None }
         Decisions { topic: "tailsift.decisions", remember: 600s }
-        Window { decision_wait: 30s, decision_wait_after_root_received: None, completion: Wait, memory_limit: 1073741824, spans_per_trace_limit: 100000, bytes_per_trace_limit: 67108864 }
+        Window { decision_wait: 30s, decision_wait_after_root_received: None, completion: Structural { settle: 1s, remote_parents: Ignored, edges_max: 10000 }, memory_limit: 1073741824, spans_per_trace_limit: 100000, bytes_per_trace_limit: 67108864 }
         Some(Http { listen: 127.0.0.1:8080, explicit: false, recent_traces: 1000, recent_bytes: 67108864 })
     "#]].assert_eq(&format!(
         "{kafka:?}\n{input:?}\n{output:?}\n{decisions:?}\n{window:?}\n{http:?}\n"
@@ -130,8 +130,19 @@ fn every_word_means_its_own() {
 
 #[test]
 fn the_defaults_are_the_samplers() {
-    assert_eq!(loaded(BASE).limits(1), Limits::default());
-    assert_eq!(loaded(BASE).limits(0), Limits::default());
+    let file = Limits {
+        structural: Some(Structural {
+            settle: Millis::from_secs(1),
+            remote_parents: RemoteParents::Ignored,
+            edges_max: 10_000,
+        }),
+        second_chance: Some(SecondChance::default()),
+        ..Limits::default()
+    };
+    assert_eq!(loaded(BASE).limits(1), file);
+    assert_eq!(loaded(BASE).limits(0), file);
+    let collectors = loaded(&format!("{BASE}compatibility: collector\n"));
+    assert_eq!(collectors.limits(1), Limits::default(), "a Collector waits, and never turns");
     assert_eq!(*loaded(BASE).semantics(), tailsift_policy::Semantics::default());
 }
 

@@ -39,11 +39,19 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     Rule {
-        name: "structural, settle 1 s",
+        name: "structural, settle 1 s, second chance",
+        settings: &[
+            "window.completion=structural",
+            "window.settle=1s",
+            "second_chance.enabled=true",
+        ],
+    },
+    Rule {
+        name: "structural, settle 1 s, alone",
         settings: &["window.completion=structural", "window.settle=1s"],
     },
     Rule {
-        name: "structural, callers learned",
+        name: "structural, callers learned, alone",
         settings: &[
             "window.completion=structural",
             "window.settle=1s",
@@ -58,7 +66,8 @@ const RULES: &[Rule] = &[
 ];
 
 /// What every run has.
-const COMMON: &[&str] = &["window.decision_wait=30s", "window.completion=wait"];
+const COMMON: &[&str] =
+    &["window.decision_wait=30s", "window.completion=wait", "second_chance.enabled=false"];
 
 /// What is played, and by which rules it is judged.
 #[derive(Debug, Clone, Copy)]
