@@ -284,3 +284,6 @@ fn copied(headers: &[u8]) -> impl Iterator<Item = OutgoingHeader<'_>> {
     decode_headers(headers)
         .map(|(name, value)| (String::from_utf8_lossy(name), value.map(Cow::Borrowed)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -87,7 +87,9 @@ impl<'r> Judges<'r> {
     fn side(&self, config: &Config, ranges: &[ReadRange]) -> Side {
         let policies: Arc<PolicySet> = config.policy_set().into();
         let input_partitions = u32::try_from(self.partitions).unwrap_or(1).max(1);
-        let limits = Limits { input_partitions, ..config.limits(self.threads) };
+        // Nobody reads again here: what late spans would have turned is counted.
+        let limits =
+            Limits { input_partitions, second_chance: None, ..config.limits(self.threads) };
         let scanner = Scanner::new(limits.interest(&policies));
         let mut shard = Shard::new(Arc::clone(&policies), limits);
         shard.report_judged(true);

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use anyhow::Context as _;
 use tailsift_config::Config;
 use tailsift_kafka::{PolicyNames, decode_batch, parse_batch_key, scope_of};
-use tailsift_sampler::{Decision, Entry, EntryKind};
+use tailsift_sampler::{Decision, Entry, EntryKind, Sources, Turned};
 use tailsift_trace::{Millis, TraceId};
 
 use super::{Past, Progress, threads};
@@ -27,6 +27,10 @@ pub(crate) struct Logged<'n> {
     pub(crate) stream_time: Option<Millis>,
     /// The fingerprint of the policies.
     pub(crate) config: u64,
+    /// How the verdict was turned, if it was.
+    pub(crate) turned: Option<Turned>,
+    /// Records that could not be read again for that.
+    pub(crate) missing: usize,
 }
 
 /// Shows visitors, one for each thread, what the decision log holds of the configuration's group
@@ -64,7 +68,8 @@ pub(crate) fn read_log<V: Send>(
         match decode_batch(value, names, 0) {
             Ok(batch) => {
                 for entry in &batch.entries {
-                    let Entry { trace_id, kind, decision, .. } = *entry;
+                    let Entry { trace_id, kind, decision, turned, .. } = *entry;
+                    let missing = entry.missing.iter().flat_map(Sources::offsets).count();
                     visit(
                         visitor,
                         &Logged {
@@ -76,6 +81,8 @@ pub(crate) fn read_log<V: Send>(
                             at_ms: record.timestamp_ms(),
                             stream_time: batch.read_stream_time,
                             config: batch.config,
+                            turned,
+                            missing,
                         },
                     );
                 }

@@ -2,7 +2,7 @@
 
 use tailsift_config::Config;
 use tailsift_policy::{Chance, CloseReason, Verdict};
-use tailsift_sampler::EntryKind;
+use tailsift_sampler::{EntryKind, Turned};
 use tailsift_trace::TraceId;
 
 use crate::past::{Logged, read_log};
@@ -25,6 +25,10 @@ pub(super) struct Recorded {
     pub(super) config: u64,
     /// How often late spans were noted.
     pub(super) late: u64,
+    /// How late spans turned a drop into this, if they did.
+    pub(super) turned: Option<Turned>,
+    /// Records that could not be read again for that.
+    pub(super) missing: usize,
 }
 
 /// Looks for the trace in the log.
@@ -69,5 +73,7 @@ fn note(recorded: &mut Option<Recorded>, logged: &Logged<'_>) {
         stream_time_ms,
         config: logged.config,
         late: late + u64::from(logged.kind == EntryKind::Late),
+        turned: logged.turned,
+        missing: logged.missing,
     });
 }

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
+use tailsift_sampler::Partial;
 
 use super::super::json::object;
 use super::super::text::{chance, closed, counted, shown, trace, verdict_word};
@@ -43,6 +44,11 @@ pub(super) fn json(report: &Report) -> Value {
             "at_ms": recorded.at_ms,
             "stream_time_ms": recorded.stream_time_ms,
             "late": recorded.late,
+            "turned": recorded.turned.map(|turned| json!({
+                "by": turned.by.map(|by| by.to_string()),
+                "partial": turned.partial.map(Partial::name),
+                "records_missing": recorded.missing,
+            })),
             "config": format!("{:016x}", recorded.config),
             "same_policies": recorded.config == report.config,
         })
@@ -115,6 +121,18 @@ fn decided(out: &mut impl Write, recorded: &Recorded, same: bool) -> io::Result<
     let at = recorded.at_ms.map_or(String::new(), |at| format!("at {} UTC, ", utc(at)));
     let whose = if same { "these" } else { "other" };
     writeln!(out, "              {at}by {whose} policies ({:016x})", recorded.config)?;
+    if let Some(turned) = recorded.turned {
+        let by = turned.by.map_or_else(|| "one without an ID".to_owned(), |by| by.to_string());
+        writeln!(
+            out,
+            "              turned: it was dropped, until a late span wanted it kept ({by})"
+        )?;
+        if let Some(partial) = turned.partial {
+            let records = counted(recorded.missing as u64, "record");
+            let why = partial.name();
+            writeln!(out, "              partial: {why}, {records} could not be read again")?;
+        }
+    }
     if recorded.late > 0 {
         let times = counted(recorded.late, "time");
         writeln!(out, "              spans came after the verdict and followed it, {times}")?;

@@ -66,6 +66,8 @@ fn recorded(verdict: Verdict, config: u64, late: u64) -> Recorded {
         stream_time_ms: Some(1_795_828_158_000),
         config,
         late,
+        turned: None,
+        missing: 0,
     }
 }
 
@@ -78,6 +80,29 @@ fn check(report: &Report, expected: &Expect) {
 }
 
 const NOTHING: Exported = Exported { records: 0, spans: 0, missing: 1 };
+
+#[test]
+fn a_turned_verdict_says_by_what_and_what_is_missing() {
+    let of = |partial, missing| {
+        let by = Some(tailsift_trace::SpanId([0xcd; 8]));
+        let turned = Some(tailsift_sampler::Turned { by, partial });
+        let recorded = Recorded { turned, missing, ..recorded(Verdict::Keep, 7, 0) };
+        let report = report(Vec::new(), Some(recorded), NOTHING);
+        let mut out = Vec::new();
+        text(&mut out, &report).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let told = text.lines().filter(|line| line.contains("turned") || line.contains("partial:"));
+        let told: Vec<String> = told.map(|line| line.trim().to_owned()).collect();
+        (told, json(&report)["recorded"]["turned"].to_string())
+    };
+    let turned = "turned: it was dropped, until a late span wanted it kept (cdcdcdcdcdcdcdcd)";
+    let (told, json) = of(None, 0);
+    assert_eq!(told, [turned]);
+    assert_eq!(json, r#"{"by":"cdcdcdcdcdcdcdcd","partial":null,"records_missing":0}"#);
+    let (told, json) = of(Some(tailsift_sampler::Partial::Gone), 2);
+    assert_eq!(told, [turned, "partial: gone, 2 records could not be read again"]);
+    assert_eq!(json, r#"{"by":"cdcdcdcdcdcdcdcd","partial":"gone","records_missing":2}"#);
+}
 
 #[test]
 fn what_was_decided_stands_beside_what_would_be() {
