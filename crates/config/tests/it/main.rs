@@ -11,6 +11,7 @@ mod policy_errors;
 mod properties;
 mod redaction;
 mod references;
+mod second_chance;
 mod settings;
 
 use std::io;
