@@ -8,7 +8,7 @@ use crate::repository::cargo;
 
 mod floor;
 mod peer;
-mod usage;
+pub(crate) mod usage;
 
 /// Runs the benchmarks; the README quotes no other numbers
 #[derive(Debug, Args)]

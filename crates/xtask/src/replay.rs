@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use tailsift_fixture::{ReplaySpec, corpus_path, read_corpus};
 
@@ -49,20 +49,20 @@ pub(crate) struct Replay {
     trial: Trial,
 }
 
-/// How rules are tried.
-#[derive(Debug, Args)]
+/// How rules are tried, with --original-times.
+#[derive(Debug, Default, PartialEq, Args)]
 struct Trial {
     /// Only rules whose names begin so; may be repeated
-    #[arg(long, value_name = "NAME", requires = "original_times")]
+    #[arg(long, value_name = "NAME")]
     rule: Vec<String>,
     /// Kills the processor so many times (SIGKILL) in each run, at random progress
-    #[arg(long, value_name = "TIMES", default_value_t = 0, requires = "original_times")]
+    #[arg(long, value_name = "TIMES", default_value_t = 0)]
     kill: u32,
     /// A setting of tailsift's, as KEY=VALUE; may be repeated
-    #[arg(long = "set", value_name = "KEY=VALUE", requires = "original_times")]
+    #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
     /// Build with optimisations
-    #[arg(long, requires = "original_times")]
+    #[arg(long)]
     release: bool,
 }
 
@@ -71,6 +71,9 @@ impl Replay {
         if self.original_times {
             let is_right = self.timed().run(out)?;
             return Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        if self.trial != Trial::default() {
+            bail!("--rule, --kill, --set and --release need --original-times");
         }
         self.write(out).map(|()| ExitCode::SUCCESS)
     }

@@ -75,7 +75,7 @@ fn refusals_say_what_to_do() {
         ),
         ("replay zipkin_json.bin --topic in --partitions 4", "replay takes OTLP in protobuf"),
         ("replay otlp_proto_keyed.bin --topic in --original-times", "cannot be used with"),
-        ("replay otlp_proto_keyed.bin --topic in --kill 1", "--original-times"),
+        ("replay otlp_proto_keyed.bin --topic in --kill 1", "need --original-times"),
         ("replay otlp_proto_keyed.bin", "--topic"),
         ("verify --topic in", "--load-spec"),
         ("verify --topic in --load-spec size=1", "take the line that `load` printed"),

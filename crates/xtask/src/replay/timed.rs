@@ -14,6 +14,7 @@ use tailsift_kafka::{Isolation, Reader};
 use tailsift_trace::TraceId;
 
 use super::{last_stamp, prepare};
+use crate::bench::usage::Usage;
 use crate::cluster::Cluster;
 use crate::repository::{cargo, root};
 
@@ -92,6 +93,8 @@ struct Row {
     /// `None` after kills.
     held: Option<Held>,
     took: Duration,
+    /// Of the last process that worked on it.
+    usage: Usage,
     killed: u32,
 }
 
@@ -129,6 +132,7 @@ impl Timed<'_> {
                 comparison: compare(&cluster, &run.name, &expected)?,
                 held: done.decided.map(|decided| Held::of(&decided, &stream)),
                 took: done.took,
+                usage: done.usage,
                 killed: done.killed,
             });
         }

@@ -16,6 +16,7 @@ use tailsift_kafka::{Admin, Isolation, TopicPlan};
 
 use super::held::Decided;
 use super::{INPUT, PATIENCE};
+use crate::bench::usage::{Usage, usage_of};
 use crate::cluster::Cluster;
 use crate::repository::root;
 
@@ -44,6 +45,8 @@ pub(super) struct Done {
     /// `None` if it was killed: what a process knows of its traces is gone with it.
     pub(super) decided: Option<Vec<Decided>>,
     pub(super) took: Duration,
+    /// Of the last process.
+    pub(super) usage: Usage,
 }
 
 impl Run<'_> {
@@ -65,11 +68,12 @@ impl Run<'_> {
         }
         self.until_committed(&admin, ends, &mut process)?;
         let took = started.elapsed();
+        let usage = usage_of(process.id()).unwrap_or_default();
         let decided = if killed == 0 { Some(decided(&mut process)?) } else { None };
         process.sigterm()?;
         let status = process.wait(PATIENCE)?;
         ensure!(status.success(), "tailsift: {status}\n{}", process.stderr());
-        Ok(Done { killed, decided, took })
+        Ok(Done { killed, decided, took, usage })
     }
 
     /// How much is committed when the process is killed: drawn, ascending.

@@ -18,21 +18,27 @@ pub(super) fn write(out: &mut dyn Write, rows: &[Row]) -> std::io::Result<()> {
         "spans held at most",
         "kills",
         "took, s",
+        "CPU, s",
+        "peak MiB",
     ];
     writeln!(out, "| {} |", heads.join(" | "))?;
     writeln!(out, "| --- |{}", " ---: |".repeat(heads.len() - 1))?;
     for row in rows {
-        let Row { name, comparison: found, held, took, killed } = row;
+        let Row { name, comparison: found, held, took, usage, killed } = row;
         let seconds = |ms: i64| format!("{:.2}", ms as f64 / 1e3);
-        let [p50, p90, spans] = match held {
-            Some(held) => {
-                [seconds(held.p50_ms), seconds(held.p90_ms), held.spans_at_most.to_string()]
-            }
-            None => ["–"; 3].map(str::to_owned),
+        let [p50, p90, spans, cpu, peak] = match held {
+            Some(held) => [
+                seconds(held.p50_ms),
+                seconds(held.p90_ms),
+                held.spans_at_most.to_string(),
+                format!("{:.2}", usage.cpu.as_secs_f64()),
+                (usage.peak_bytes >> 20).to_string(),
+            ],
+            None => ["–"; 5].map(str::to_owned),
         };
         writeln!(
             out,
-            "| {name} | {} | {} | {} | {} | {} | {p50} | {p90} | {spans} | {killed} | {:.1} |",
+            "| {name} | {} | {} | {} | {} | {} | {p50} | {p90} | {spans} | {killed} | {:.1} | {cpu} | {peak} |",
             found.expected,
             found.missing,
             found.partial,
