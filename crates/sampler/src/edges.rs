@@ -20,7 +20,7 @@ const CAME_MIN: u8 = 4;
 const HALVED_AT: u8 = 32;
 
 /// What tells an edge from all others: a hash of service, span name and direction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct EdgeId(u64);
 
 /// What tells a lesson from all others.

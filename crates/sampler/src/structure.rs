@@ -40,6 +40,12 @@ const IS_LOCAL: u64 = 4;
 const HAS_EDGE: u64 = 8;
 const BITS: u32 = EdgeId::SPARE_BITS;
 
+impl Node {
+    fn edge(&self) -> EdgeId {
+        EdgeId::of(self.mark >> BITS)
+    }
+}
+
 /// A parent as its child tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Parent {
@@ -106,7 +112,10 @@ impl Structure {
         }
         match parent {
             Parent::Local => node.mark |= IS_LOCAL,
-            Parent::Usual(edge) if node.mark & HAS_EDGE == 0 => node.mark |= mark(Some(edge)),
+            // Of several edges that lead to it, always the same one, whoever comes first.
+            Parent::Usual(edge) if node.mark & HAS_EDGE == 0 || edge < node.edge() => {
+                node.mark = node.mark & (HAS_CHILD | IS_LOCAL) | mark(Some(edge));
+            }
             Parent::Usual(_) | Parent::Elsewhere => {}
         }
         false
@@ -114,10 +123,10 @@ impl Structure {
 
     /// True if nothing is waited for: no parent, and no child of a call.
     pub(crate) fn is_complete(&self, edges: &Edges) -> bool {
-        let is_usual = |mark: u64| mark & HAS_EDGE != 0 && edges.is_usual(EdgeId::of(mark >> BITS));
+        let is_usual = |node: &Node| node.mark & HAS_EDGE != 0 && edges.is_usual(node.edge());
         let waits = |node: &Node| match node.mark & CAME != 0 {
-            true => node.mark & HAS_CHILD == 0 && is_usual(node.mark),
-            false => node.mark & IS_LOCAL != 0 || is_usual(node.mark),
+            true => node.mark & HAS_CHILD == 0 && is_usual(node),
+            false => node.mark & IS_LOCAL != 0 || is_usual(node),
         };
         !self.is_too_large && !self.nodes.as_slice().iter().any(waits)
     }

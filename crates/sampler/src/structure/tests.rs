@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use tailsift_trace::TraceId;
 
 use super::*;
@@ -74,7 +75,7 @@ fn a_trace_is_complete_when_nothing_is_waited_for() {
         ("b~a", &[], true),
         ("b~a", &["b"], false),
         ("b~a a", &["b"], true),
-        ("b~a c~a", &["c"], true),
+        ("b~a c~a", &["b", "c"], false),
         ("b~a A c~A", &["b", "A"], false),
     ] {
         assert_eq!(is_complete(spans, usual), expect, "{spans} {usual:?}");
@@ -111,4 +112,24 @@ fn it_comes_up_once_it_has_been_quiet() {
     assert!(structure.file(None));
     assert!(structure.comes_up());
     assert!(structure.file(Some(Millis(6))), "it has come up since");
+}
+
+proptest! {
+    /// Spans may come in any order, and more than once.
+    #[test]
+    fn order_and_repeats_change_nothing(
+        spans in prop::collection::vec(("[a-fA-F]", "[</~]", "[a-f]"), 1..20)
+            .prop_flat_map(|spans| {
+                let again: Vec<_> = spans.iter().chain(spans.first()).cloned().collect();
+                (Just(spans), Just(again).prop_shuffle())
+            }),
+        usual in prop::collection::vec("[a-fA-F]", 0..4),
+    ) {
+        let told = |spans: &[(String, String, String)]| -> String {
+            spans.iter().map(|(name, kind, parent)| format!("{name}{kind}{parent} ")).collect()
+        };
+        let usual: Vec<&str> = usual.iter().map(String::as_str).collect();
+        let (one, other) = (told(&spans.0), told(&spans.1));
+        prop_assert_eq!(is_complete(&one, &usual), is_complete(&other, &usual), "{}/ {}", one, other);
+    }
 }
