@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use tailsift_policy::Verdict;
-use tailsift_sampler::EntryKind;
+use tailsift_sampler::{EntryKind, RemoteParents, Structural};
 use tailsift_trace::Millis;
 
 use crate::event::{Call, CutPart, Event, Judgement, Reply, Taken, What};
@@ -74,6 +74,12 @@ impl<'a> Timeline<'a> {
         let Plan { seed, partitions, workers, limits, traces, faults, .. } = &self.outcome.plan;
         let root = limits.decision_wait_after_root;
         let root = root.map_or(String::new(), |wait| format!(", root wait {}", seconds(wait)));
+        let whole = limits.structural.map_or(String::new(), |structural| {
+            let Structural { settle, remote_parents, edges_max } = structural;
+            let learned = remote_parents == RemoteParents::Learned;
+            let callers = if learned { " with callers" } else { "" };
+            format!(", whole{callers} and quiet for {} ({edges_max} edges)", seconds(settle))
+        });
         writeln!(f, "seed     {seed}: {traces} traces in {} records", self.outcome.records)?;
         let Plan { delivery, decision_partitions, static_members, transaction_timeout, .. } =
             &self.outcome.plan;
@@ -90,7 +96,7 @@ impl<'a> Timeline<'a> {
         )?;
         writeln!(
             f,
-            "limits   wait {}{root}, remember {}, memory {} KiB, {} spans and {} bytes a trace, \
+            "limits   wait {}{root}{whole}, remember {}, memory {} KiB, {} spans and {} bytes a trace, \
              outputs {} KiB",
             seconds(limits.decision_wait),
             seconds(limits.remember),

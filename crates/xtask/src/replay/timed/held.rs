@@ -32,8 +32,9 @@ pub(super) struct Decided {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Held {
     pub(super) traces: usize,
-    pub(super) p50_ms: i64,
-    pub(super) p90_ms: i64,
+    /// `None` if none counts.
+    pub(super) p50_ms: Option<i64>,
+    pub(super) p90_ms: Option<i64>,
     /// The most spans that waited at one moment, each counted from its trace's first record on.
     pub(super) spans_at_most: u64,
     /// How many traces closed for which reason.
@@ -108,7 +109,7 @@ impl Held {
         waits.sort_unstable();
         let quantile = |percent: usize| {
             let place = (waits.len() * percent).div_ceil(100).max(1) - 1;
-            waits.get(place).copied().unwrap_or(0)
+            waits.get(place).copied()
         };
         Self {
             traces: waits.len(),

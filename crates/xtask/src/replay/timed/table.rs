@@ -25,7 +25,9 @@ pub(super) fn write(out: &mut dyn Write, rows: &[Row]) -> std::io::Result<()> {
     writeln!(out, "| --- |{}", " ---: |".repeat(heads.len() - 1))?;
     for row in rows {
         let Row { name, comparison: found, held, took, usage, killed } = row;
-        let seconds = |ms: i64| format!("{:.2}", ms as f64 / 1e3);
+        let seconds = |ms: Option<i64>| {
+            ms.map_or_else(|| "–".to_owned(), |ms| format!("{:.2}", ms as f64 / 1e3))
+        };
         let [p50, p90, spans, cpu, peak] = match held {
             Some(held) => [
                 seconds(held.p50_ms),

@@ -35,7 +35,7 @@ fn neither_warm_up_nor_the_end_count_as_held() {
         decided(0, 99_000, 1_000_000),
     ];
     let held = Held::of(&traces, &stream());
-    assert_eq!((held.traces, held.p50_ms, held.p90_ms), (4, 2_000, 40_000));
+    assert_eq!((held.traces, held.p50_ms, held.p90_ms), (4, Some(2_000), Some(40_000)));
     assert_eq!((held.left_out, held.reasons), ((1, 2), BTreeMap::from([("complete".into(), 4)])));
     assert_eq!(held.spans_at_most, 20);
 }
