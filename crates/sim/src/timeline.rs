@@ -71,7 +71,7 @@ impl<'a> Timeline<'a> {
     }
 
     fn header(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Plan { seed, partitions, workers, limits, traces, faults, .. } = &self.outcome.plan;
+        let Plan { seed, partitions, workers, limits, traces, .. } = &self.outcome.plan;
         let root = limits.decision_wait_after_root;
         let root = root.map_or(String::new(), |wait| format!(", root wait {}", seconds(wait)));
         let whole = limits.structural.map_or(String::new(), |structural| {
@@ -113,7 +113,13 @@ impl<'a> Timeline<'a> {
                 chance.traces_per_second,
             )?;
         }
-        let calls = &self.outcome.plan.calls;
+        self.faults(f)?;
+        writeln!(f, "{LEGEND}\n")?;
+        writeln!(f, "{:>9}  worker    partition  event", "seconds")
+    }
+
+    fn faults(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Plan { faults, calls, .. } = &self.outcome.plan;
         let table = [
             ("crash", faults.crash),
             ("stall", faults.stall),
@@ -139,9 +145,7 @@ impl<'a> Timeline<'a> {
         let some = table.iter().filter(|(_, often)| *often > 0);
         let some: Vec<_> = some.map(|(name, often)| format!("{name} {often}")).collect();
         let list = if some.is_empty() { "none".to_owned() } else { some.join(", ") };
-        writeln!(f, "faults   {list} (per mille of steps, calls, records or spans)")?;
-        writeln!(f, "{LEGEND}\n")?;
-        writeln!(f, "{:>9}  worker    partition  event", "seconds")
+        writeln!(f, "faults   {list} (per mille of steps, calls, records or spans)")
     }
 
     fn line(&self, event: &Event, f: &mut fmt::Formatter<'_>) -> fmt::Result {

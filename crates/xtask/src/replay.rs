@@ -58,6 +58,10 @@ struct Trial {
     /// Kills the processor so many times (SIGKILL) in each run, at random progress
     #[arg(long, value_name = "TIMES", default_value_t = 0)]
     kill: u32,
+    /// Adds a failure to one in so many of all traces, 5 s after the rest of each: they are to be
+    /// turned
+    #[arg(long, value_name = "PERCENT", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]
+    late_failures: u32,
     /// A setting of tailsift's, as KEY=VALUE; may be repeated
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
@@ -73,13 +77,13 @@ impl Replay {
             return Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         if self.trial != Trial::default() {
-            bail!("--rule, --kill, --set and --release need --original-times");
+            bail!("--rule, --kill, --late-failures, --set and --release need --original-times");
         }
         self.write(out).map(|()| ExitCode::SUCCESS)
     }
 
     fn timed(&self) -> Timed<'_> {
-        let Trial { rule, kill, overrides, release } = &self.trial;
+        let Trial { rule, kill, late_failures, overrides, release } = &self.trial;
         Timed {
             corpus: &self.corpus,
             times: self.times.unwrap_or(1),
@@ -88,6 +92,7 @@ impl Replay {
             rules: rule,
             overrides,
             kills: *kill,
+            late_failures: *late_failures,
             release: *release,
         }
     }
@@ -123,14 +128,6 @@ pub(crate) fn prepare(corpus: &Path, spec: ReplaySpec) -> anyhow::Result<tailsif
     let records = read_corpus(&path)?;
     tailsift_fixture::Replay::new(records, spec)
         .with_context(|| format!("recording {}", path.display()))
-}
-
-/// The latest timestamp in a recording.
-fn last_stamp(corpus: &Path) -> anyhow::Result<i64> {
-    let path = path_of(corpus);
-    let records = read_corpus(&path)?;
-    let last = records.iter().map(|record| record.timestamp_ms).max();
-    last.with_context(|| format!("recording {}: it holds no record", path.display()))
 }
 
 fn path_of(corpus: &Path) -> PathBuf {

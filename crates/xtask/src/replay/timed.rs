@@ -9,17 +9,18 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use tailsift_fixture::{
     Comparer, Comparison, KafkaBroker, NamedPolicy, ReferenceTrace, Replay, ReplaySpec,
+    add_late_failures, read_corpus,
 };
 use tailsift_kafka::{Isolation, Reader};
 use tailsift_trace::TraceId;
 
-use super::{last_stamp, prepare};
+use super::path_of;
 use crate::bench::usage::Usage;
 use crate::cluster::Cluster;
 use crate::repository::{cargo, root};
 
 use held::{Held, Stream};
-use process::Run;
+use process::{Run, Turns};
 
 mod held;
 mod process;
@@ -70,6 +71,9 @@ const RULES: &[Rule] = &[
 const COMMON: &[&str] =
     &["window.decision_wait=30s", "window.completion=wait", "second_chance.enabled=false"];
 
+/// How long after the rest of its trace an added failure comes.
+const LATE_MS: i64 = 5000;
+
 /// What is played, and by which rules it is judged.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timed<'a> {
@@ -83,6 +87,8 @@ pub(super) struct Timed<'a> {
     pub(super) overrides: &'a [String],
     /// How often each run is killed.
     pub(super) kills: u32,
+    /// To so many of a hundred traces a failure is added that comes late.
+    pub(super) late_failures: u32,
     pub(super) release: bool,
 }
 
@@ -95,6 +101,7 @@ struct Row {
     took: Duration,
     /// Of the last process that worked on it.
     usage: Usage,
+    turns: Turns,
     killed: u32,
 }
 
@@ -104,9 +111,9 @@ impl Timed<'_> {
     pub(super) fn run(&self, out: &mut dyn Write) -> anyhow::Result<bool> {
         let rules = self.rules()?;
         let binary = self.build()?;
-        let replay = self.replay()?;
         let policies: Vec<NamedPolicy> =
             POLICIES.split(',').map(str::parse).collect::<Result<_, _>>()?;
+        let replay = self.replay(&policies)?;
         let expected = replay.judged(&policies)?;
         let stream = Stream::of(replay.records());
         let kafka = KafkaBroker::start("replay")?;
@@ -133,6 +140,7 @@ impl Timed<'_> {
                 held: done.decided.map(|decided| Held::of(&decided, &stream)),
                 took: done.took,
                 usage: done.usage,
+                turns: done.turns,
                 killed: done.killed,
             });
         }
@@ -167,16 +175,19 @@ impl Timed<'_> {
     }
 
     /// All copies begin at once, when the recording did, so that each record keeps its timestamp.
-    fn replay(&self) -> anyhow::Result<Replay> {
-        let spec = |end_ms| ReplaySpec {
+    fn replay(&self, policies: &[NamedPolicy]) -> anyhow::Result<Replay> {
+        let path = path_of(self.corpus);
+        let mut records = read_corpus(&path)?;
+        add_late_failures(&mut records, policies, self.late_failures, LATE_MS)?;
+        let last = records.iter().map(|record| record.timestamp_ms).max();
+        let spec = ReplaySpec {
             times: self.times,
             seed: self.seed,
             partitions: self.partitions,
             spans_per_second: u32::MAX,
-            end_ms,
+            end_ms: last.context("the recording holds no record")?,
         };
-        let last = last_stamp(self.corpus)?;
-        prepare(self.corpus, spec(last))
+        Replay::new(records, spec).with_context(|| format!("recording {}", path.display()))
     }
 }
 

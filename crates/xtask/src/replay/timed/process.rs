@@ -47,6 +47,17 @@ pub(super) struct Done {
     pub(super) took: Duration,
     /// Of the last process.
     pub(super) usage: Usage,
+    pub(super) turns: Turns,
+}
+
+/// What became of dropped traces in the last process.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Turns {
+    pub(super) whole: u64,
+    pub(super) partial: u64,
+    /// Bytes read again, and in all.
+    pub(super) read_again: u64,
+    pub(super) read: u64,
 }
 
 impl Run<'_> {
@@ -69,11 +80,12 @@ impl Run<'_> {
         self.until_committed(&admin, ends, &mut process)?;
         let took = started.elapsed();
         let usage = usage_of(process.id()).unwrap_or_default();
+        let turns = Turns::of(&metrics(&mut process)?);
         let decided = if killed == 0 { Some(decided(&mut process)?) } else { None };
         process.sigterm()?;
         let status = process.wait(PATIENCE)?;
         ensure!(status.success(), "tailsift: {status}\n{}", process.stderr());
-        Ok(Done { killed, decided, took, usage })
+        Ok(Done { killed, decided, took, usage, turns })
     }
 
     /// How much is committed when the process is killed: drawn, ascending.
@@ -133,13 +145,43 @@ impl Run<'_> {
     }
 }
 
+impl Turns {
+    /// From a process's metrics.
+    fn of(metrics: &str) -> Self {
+        let sum = |name: &str| {
+            let samples = metrics.lines().filter(|line| {
+                line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
+            });
+            let values = samples.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
+            values.sum::<f64>() as u64
+        };
+        Self {
+            whole: sum("tailsift_second_chances_whole_total"),
+            partial: sum("tailsift_second_chances_partial_total"),
+            read_again: sum("tailsift_second_chance_read_bytes_total"),
+            read: sum("tailsift_record_bytes_total"),
+        }
+    }
+}
+
+fn metrics(process: &mut Tailsift) -> anyhow::Result<String> {
+    // They are published five times a second.
+    sleep(Duration::from_millis(500));
+    get(&surface(process)?, "/metrics")
+}
+
+fn surface(process: &mut Tailsift) -> anyhow::Result<String> {
+    process.wait_for_stderr("http is up", PATIENCE, |log| address(log).is_some())?;
+    address(&process.stderr()).context("no address")
+}
+
 /// All traces that a process has judged.
 fn decided(process: &mut Tailsift) -> anyhow::Result<Vec<Decided>> {
-    process.wait_for_stderr("http is up", PATIENCE, |log| address(log).is_some())?;
-    let address = address(&process.stderr()).context("no address")?;
+    let address = surface(process)?;
     let (mut decided, mut before) = (Vec::new(), String::new());
     loop {
         let page = get(&address, &format!("/api/v1/traces?limit=1000{before}"))?;
+        let page: Value = serde_json::from_str(&page)?;
         for trace in page["traces"].as_array().context("no list of traces")? {
             decided.push(Decided::of(trace).with_context(|| trace.to_string())?);
         }
@@ -155,7 +197,7 @@ fn address(log: &str) -> Option<String> {
     Some(rest.split_once('"')?.0.to_owned())
 }
 
-fn get(address: &str, path: &str) -> anyhow::Result<Value> {
+fn get(address: &str, path: &str) -> anyhow::Result<String> {
     let mut stream = TcpStream::connect(address).context("connecting")?;
     stream.set_read_timeout(Some(PATIENCE))?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
@@ -163,5 +205,5 @@ fn get(address: &str, path: &str) -> anyhow::Result<Value> {
     stream.read_to_string(&mut answer).with_context(|| format!("reading {path}"))?;
     let (head, body) = answer.split_once("\r\n\r\n").context("no end of headers")?;
     ensure!(head.contains(" 200 "), "{path}: {head}");
-    Ok(serde_json::from_str(body)?)
+    Ok(body.to_owned())
 }

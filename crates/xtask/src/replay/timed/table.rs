@@ -20,11 +20,14 @@ pub(super) fn write(out: &mut dyn Write, rows: &[Row]) -> std::io::Result<()> {
         "took, s",
         "CPU, s",
         "peak MiB",
+        "turned",
+        "turned in part",
+        "read again",
     ];
     writeln!(out, "| {} |", heads.join(" | "))?;
     writeln!(out, "| --- |{}", " ---: |".repeat(heads.len() - 1))?;
     for row in rows {
-        let Row { name, comparison: found, held, took, usage, killed } = row;
+        let Row { name, comparison: found, held, took, usage, turns, killed } = row;
         let seconds = |ms: Option<i64>| {
             ms.map_or_else(|| "–".to_owned(), |ms| format!("{:.2}", ms as f64 / 1e3))
         };
@@ -40,13 +43,16 @@ pub(super) fn write(out: &mut dyn Write, rows: &[Row]) -> std::io::Result<()> {
         };
         writeln!(
             out,
-            "| {name} | {} | {} | {} | {} | {} | {p50} | {p90} | {spans} | {killed} | {:.1} | {cpu} | {peak} |",
+            "| {name} | {} | {} | {} | {} | {} | {p50} | {p90} | {spans} | {killed} | {:.1} | {cpu} | {peak} | {} | {} | {:.1} % |",
             found.expected,
             found.missing,
             found.partial,
             found.repeated_spans,
             found.unexpected,
             took.as_secs_f64(),
+            turns.whole,
+            turns.partial,
+            100.0 * turns.read_again as f64 / turns.read.max(1) as f64,
         )?;
     }
     writeln!(out)?;
