@@ -44,6 +44,10 @@ impl Ends {
 
 /// How long workers wait for each other before they read.
 const GATHER: Duration = Duration::from_secs(10);
+/// How long partitions that no worker here owns may be on their way to one. The group gives out
+/// what was taken back once all members have sent a heartbeat, which they do every 3 s; after
+/// three of them another process is believed to own it.
+const HANDOVER: Duration = Duration::from_secs(10);
 
 /// The board. Its locks are held for a copy, never on the span path.
 #[derive(Debug)]
@@ -56,6 +60,8 @@ pub(crate) struct Board {
     drain: Mutex<Option<Millis>>,
     started: Instant,
     gathered: AtomicBool,
+    /// When a worker last owned more or fewer partitions than before.
+    moved: Mutex<Instant>,
 }
 
 impl Board {
@@ -68,16 +74,26 @@ impl Board {
             drain: Mutex::default(),
             started: Instant::now(),
             gathered: AtomicBool::new(false),
+            moved: Mutex::new(Instant::now()),
         }
     }
 
     pub(crate) fn set(&self, worker: usize, standing: Standing) {
-        *lock(&self.standings[worker]) = standing;
+        let owned = standing.owned;
+        let before = std::mem::replace(&mut *lock(&self.standings[worker]), standing);
+        self.note_move(before.owned, owned);
+    }
+
+    fn note_move(&self, before: usize, now: usize) {
+        if before != now {
+            *lock(&self.moved) = Instant::now();
+        }
     }
 
     /// Begins a worker's count anew, keeping what it did.
     pub(crate) fn retire(&self, worker: usize) {
         let last = std::mem::take(&mut *lock(&self.standings[worker]));
+        self.note_move(last.owned, 0);
         let mut past = lock(&self.past);
         past.stats.add(&last.stats);
         past.sink.committed += last.sink.committed;
@@ -130,12 +146,16 @@ impl Board {
     }
 
     /// How long all workers had been quiet when it was last known where partitions end, if some own
-    /// partitions.
+    /// partitions and none may be on its way from one to another.
     pub(crate) fn quiet_for(&self) -> Option<Duration> {
         let standings = self.standings.iter().map(|standing| lock(standing).clone());
         let standings: Vec<_> = standings.collect();
         // Who has been given partitions and does not read them yet has work to do.
         if standings.iter().any(|standing| !standing.joined) {
+            return None;
+        }
+        let owned: usize = standings.iter().map(|standing| standing.owned).sum();
+        if owned < self.ends().offsets.len() && lock(&self.moved).elapsed() < HANDOVER {
             return None;
         }
         let standings = standings.into_iter();
@@ -187,5 +207,29 @@ mod tests {
         board.set(0, did(1, 1));
         let snapshot = board.snapshot(&[]);
         assert_eq!((snapshot.stats.records, snapshot.epochs_committed), (6, 3));
+    }
+
+    #[test]
+    fn nothing_is_quiet_while_partitions_change_hands() {
+        let long_ago = Instant::now().checked_sub(2 * HANDOVER).unwrap();
+        let owns = |owned| Standing {
+            joined: true,
+            owned,
+            quiet_since: Some(long_ago),
+            ..Standing::default()
+        };
+        let board = Board::new(2);
+        let end = |partition| PartitionOffset { partition, offset: 0 };
+        board.set_ends(wall_now(), vec![end(0), end(1)]);
+        board.set(0, owns(2));
+        board.set(1, owns(0));
+        assert!(board.quiet_for().is_some(), "one worker owns all");
+        board.set(0, owns(1));
+        assert_eq!(board.quiet_for(), None, "the other partition is on its way");
+        board.set(1, owns(1));
+        assert!(board.quiet_for().is_some(), "it has arrived");
+        board.set(1, owns(0));
+        *lock(&board.moved) = long_ago;
+        assert!(board.quiet_for().is_some(), "another process has it");
     }
 }
