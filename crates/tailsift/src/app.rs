@@ -80,7 +80,7 @@ impl Role {
     /// How many workers of each kind: processors, then re-key workers. Both kinds share the cores,
     /// where a number is not asked for: more threads than cores get nothing done sooner, and each
     /// costs a consumer, a producer and what those hold.
-    fn workers(self, config: &Config) -> (usize, usize) {
+    pub(crate) fn workers(self, config: &Config) -> (usize, usize) {
         let rekeys = config.repartition.is_some() && self != Self::Processor;
         let processes = self != Self::Rekey;
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
@@ -204,12 +204,11 @@ impl App {
         let rereader = config
             .second_chance
             .filter(|_| workers > 0)
-            .map(|chance| Rereader::start(Arc::clone(secrets), chance.timeout));
+            .map(|chance| Rereader::start(Arc::clone(secrets), chance.timeout, workers));
         let rereader = rereader.transpose()?;
         let parts = Arc::new(build::Parts::new(
             Arc::clone(secrets),
             wishes,
-            workers,
             rereader,
             Arc::clone(&stop),
             Arc::clone(&board),

@@ -9,7 +9,7 @@ mod found;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ use crate::metrics::reread_bytes;
 use crate::secrets::Secrets;
 use found::Found;
 
-/// Traces that are read for in one go; the others' time runs meanwhile.
+/// Traces that a worker asks for at a time, and that are read for in one go.
 const TRACES_AT_ONCE: usize = 1000;
 /// Before the brokers are asked again after a failure.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
@@ -33,21 +33,23 @@ const SAY_EVERY: Duration = Duration::from_secs(60);
 
 /// Where one worker asks.
 pub(crate) struct RereadDesk {
-    requests: Sender<Request>,
-    answer: Sender<RereadAnswer>,
+    requests: SyncSender<Request>,
+    answer: SyncSender<RereadAnswer>,
     answers: Receiver<RereadAnswer>,
+    /// Asked for and not answered.
+    open: usize,
 }
 
 /// A trace that a worker asks for.
 struct Request {
     reread: Reread,
     since: Instant,
-    answer: Sender<RereadAnswer>,
+    answer: SyncSender<RereadAnswer>,
 }
 
 /// Whom workers ask.
 pub(crate) struct Rereader {
-    requests: Sender<Request>,
+    requests: SyncSender<Request>,
 }
 
 /// The thread that reads.
@@ -61,12 +63,17 @@ struct Reading {
 
 impl Rereader {
     /// Starts the thread, which ends with the last one that may ask. Kafka is asked for nothing
-    /// before somebody does. `timeout`: after which a record counts as not to be had.
+    /// before one of so many workers does. `timeout`: after which a record counts as not to be had.
     ///
     /// # Errors
     /// If there is no thread to be had.
-    pub(crate) fn start(secrets: Arc<Secrets>, timeout: Duration) -> anyhow::Result<Self> {
-        let (requests, queue) = channel();
+    pub(crate) fn start(
+        secrets: Arc<Secrets>,
+        timeout: Duration,
+        workers: usize,
+    ) -> anyhow::Result<Self> {
+        // Room for all that may be asked for, by workers that are made anew too: none waits.
+        let (requests, queue) = sync_channel(2 * workers * TRACES_AT_ONCE);
         let reading = Reading { secrets, timeout, seeker: None, waiting: Vec::new(), said: None };
         thread::Builder::new()
             .name("rereader".to_owned())
@@ -77,22 +84,30 @@ impl Rereader {
 
     /// For one worker.
     pub(crate) fn desk(&self) -> RereadDesk {
-        let (answer, answers) = channel();
-        RereadDesk { requests: self.requests.clone(), answer, answers }
+        let (answer, answers) = sync_channel(TRACES_AT_ONCE);
+        RereadDesk { requests: self.requests.clone(), answer, answers, open: 0 }
     }
 }
 
 impl RereadDesk {
-    /// Asks for a trace's records.
-    pub(crate) fn ask(&self, reread: Reread) {
+    /// True if more may be asked for; else some answer is to come first.
+    pub(crate) fn has_room(&self) -> bool {
+        self.open < TRACES_AT_ONCE
+    }
+
+    /// Asks for a trace's records, if there is [room](Self::has_room).
+    pub(crate) fn ask(&mut self, reread: Reread) {
+        self.open += 1;
         let (since, answer) = (Instant::now(), self.answer.clone());
         // The thread ends after all that may ask.
         let _ = self.requests.send(Request { reread, since, answer });
     }
 
     /// What was found meanwhile.
-    pub(crate) fn poll(&self) -> Option<RereadAnswer> {
-        self.answers.try_recv().ok()
+    pub(crate) fn poll(&mut self) -> Option<RereadAnswer> {
+        let answer = self.answers.try_recv().ok()?;
+        self.open -= 1;
+        Some(answer)
     }
 }
 

@@ -109,13 +109,13 @@ impl Parts {
     pub(crate) fn new(
         secrets: Arc<Secrets>,
         wishes: Wishes,
-        processors: usize,
         rereader: Option<Rereader>,
         stop: Arc<Stop>,
         board: Arc<Board>,
         health: Arc<Health>,
         live: Arc<LiveView>,
     ) -> Self {
+        let (processors, _) = wishes.role.workers(&secrets.config());
         let random = RandomState::new().hash_one(std::process::id());
         Self { secrets, random, wishes, processors, rereader, stop, board, health, live }
     }

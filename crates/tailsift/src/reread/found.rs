@@ -1,6 +1,6 @@
 //! What was found of traces in records that were read again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use tailsift_kafka::{Offsets, RecordRef, Sought};
 use tailsift_otlp::Scanner;
@@ -15,7 +15,7 @@ type Place = (i32, i64);
 /// Traces' shares of records.
 pub(super) struct Found {
     /// Who asks for a record.
-    wanted: HashMap<Place, HashSet<TraceId>>,
+    wanted: BTreeMap<Place, BTreeSet<TraceId>>,
     found: HashMap<(Place, TraceId), Result<SourceSpans, Missing>>,
     scanner: Scanner,
 }
@@ -23,7 +23,7 @@ pub(super) struct Found {
 impl Found {
     /// Nothing yet of what these ask for.
     pub(super) fn new<'r>(rereads: impl Iterator<Item = &'r Reread>) -> Self {
-        let mut wanted: HashMap<Place, HashSet<TraceId>> = HashMap::new();
+        let mut wanted: BTreeMap<Place, BTreeSet<TraceId>> = BTreeMap::new();
         for reread in rereads {
             for offset in &reread.sources {
                 wanted.entry((reread.partition, *offset)).or_default().insert(reread.trace_id);

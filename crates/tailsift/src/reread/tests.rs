@@ -44,7 +44,7 @@ fn rereader(broker: &EmbeddedBroker, timeout: Duration) -> Rereader {
     let path = directory.path().join("tailsift.yaml");
     std::fs::write(&path, yaml).unwrap();
     let Ok(file) = ConfigFile::read(&path, &[]) else { panic!("it was just written") };
-    Rereader::start(Arc::new(Secrets::new(file.load().unwrap())), timeout).unwrap()
+    Rereader::start(Arc::new(Secrets::new(file.load().unwrap())), timeout, 2).unwrap()
 }
 
 fn reread(number: u8, sources: &[i64]) -> Reread {
@@ -58,7 +58,7 @@ fn reread(number: u8, sources: &[i64]) -> Reread {
     }
 }
 
-fn answer(desk: &RereadDesk) -> RereadAnswer {
+fn answer(desk: &mut RereadDesk) -> RereadAnswer {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
         if let Some(answer) = desk.poll() {
@@ -90,11 +90,11 @@ fn broker(values: &[Vec<u8>]) -> EmbeddedBroker {
 fn a_traces_share_of_its_records_comes_back() {
     let broker = broker(&[request(&[1, 2, 1]), request(&[2]), b"junk".to_vec(), request(&[1])]);
     let rereader = rereader(&broker, PATIENCE);
-    let (desk, other) = (rereader.desk(), rereader.desk());
+    let (mut desk, mut other) = (rereader.desk(), rereader.desk());
     desk.ask(reread(1, &[0, 1, 2, 3, 70]));
     other.ask(reread(2, &[0, 1]));
 
-    let found = answer(&desk);
+    let found = answer(&mut desk);
     assert_eq!(found.asked, reread(1, &[0, 1, 2, 3, 70]));
     let spans = |source: &RereadSource| source.found.as_ref().map(|found| found.spans).ok();
     let shares: Vec<_> = found.sources.iter().map(spans).collect();
@@ -109,7 +109,7 @@ fn a_traces_share_of_its_records_comes_back() {
     assert_eq!(decoded, [(b"h".as_slice(), Some(b"1".as_slice()))]);
     assert_eq!(*payload, request(&[1, 1]));
 
-    let found = answer(&other);
+    let found = answer(&mut other);
     let shares: Vec<_> = found.sources.iter().map(spans).collect();
     assert_eq!(shares, [Some(1), Some(1)], "what one asks for is read for all");
     assert!(desk.poll().is_none() && other.poll().is_none());
@@ -119,13 +119,18 @@ fn a_traces_share_of_its_records_comes_back() {
 fn many_that_ask_are_all_answered() {
     let broker = broker(&vec![request(&[1, 2, 3]); 500]);
     let rereader = rereader(&broker, PATIENCE);
-    let desk = rereader.desk();
+    let mut desk = rereader.desk();
     let asked: Vec<_> = (0..1500).map(|n| reread(n as u8 % 3 + 1, &[n / 3, 499])).collect();
-    asked.iter().for_each(|reread| desk.ask(reread.clone()));
     let mut left: BTreeSet<_> =
         asked.iter().map(|asked| (asked.trace_id, asked.sources[0])).collect();
+    let mut unasked = asked.iter();
     for _ in 0..asked.len() {
-        let found = answer(&desk);
+        while desk.has_room()
+            && let Some(reread) = unasked.next()
+        {
+            desk.ask(reread.clone());
+        }
+        let found = answer(&mut desk);
         assert!(found.sources.iter().all(|source| source.found.is_ok()), "{found:?}");
         left.remove(&(found.asked.trace_id, found.asked.sources[0]));
     }
@@ -137,9 +142,9 @@ fn brokers_that_are_away_are_waited_for_so_long_and_no_longer() {
     let broker = broker(&[]);
     let rereader = rereader(&broker, Duration::from_millis(300));
     drop(broker);
-    let desk = rereader.desk();
+    let mut desk = rereader.desk();
     desk.ask(reread(1, &[4, 5]));
-    let late = answer(&desk).sources;
+    let late = answer(&mut desk).sources;
     let expect = |offset| RereadSource { offset, found: Err(Missing::Timeout) };
     assert_eq!(late, [expect(4), expect(5)]);
 }

@@ -189,11 +189,13 @@ impl WorkerCore {
 
     /// Takes what was found of dropped traces, and asks for more.
     fn exchange_rereads(&mut self) {
-        let Some(desk) = &self.rereads else { return };
+        let Some(desk) = &mut self.rereads else { return };
         while let Some(answer) = desk.poll() {
             self.shard.handle_reread(answer);
         }
-        while let Some(reread) = self.shard.poll_reread() {
+        while desk.has_room()
+            && let Some(reread) = self.shard.poll_reread()
+        {
             desk.ask(reread);
         }
         self.show_judged();
