@@ -146,11 +146,13 @@ pub enum Mutation {
     TurnKept,
     /// Entries of turns do not say what is missing.
     ForgetMissing,
+    /// Verdicts that are read back may be turned, whoever dropped their traces.
+    TurnVetoed,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 70] = [
+    pub const ALL: [Self; 71] = [
         Self::CommitNextOffset,
         Self::ForgetOffsets,
         Self::ForgetClock,
@@ -221,6 +223,7 @@ impl Mutation {
         Self::LoseEntriesOfTurns,
         Self::TurnKept,
         Self::ForgetMissing,
+        Self::TurnVetoed,
     ];
 
     /// The invariants that are seen to break, each in some world.
@@ -258,7 +261,7 @@ impl Mutation {
             Self::WallAhead | Self::FreeClockInReplay => &["clock"],
             Self::JudgeInReplay => &["restored"],
             Self::MemoryUnbounded | Self::IgnoreCongestion => &["memory bound"],
-            Self::ReadAfterRevoke => &["counters"],
+            Self::ReadAfterRevoke | Self::TurnVetoed => &["counters"],
             Self::NeverCommit | Self::NeverReread => &["liveness"],
             Self::SkipCheckpoint | Self::RestoreUnexpiredOnly => &["restored"],
             Self::RestoreNewestOnly | Self::ReadDirty => &["restored", "one verdict"],

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tailsift_trace::{Millis, SpanId, TraceId};
 
 use crate::encode;
-use crate::plan::{Plan, UNSURE_BELOW};
+use crate::plan::{Plan, UNSURE_BELOW, WARM_UP};
 use crate::random::Random;
 
 /// When every world begins, ms since the Unix epoch.
@@ -121,6 +121,9 @@ impl Input {
         let count = random.between(1, 8) as usize;
         let odd = random.below(count);
         let root = self.spans.len() as u64 + 1;
+        // Drawn apart, so that nothing else shifts.
+        let apart = plan.seed ^ 0x7761_726d_0000 ^ trace as u64;
+        let warms_up = plan.vetoes && Random::new(apart).chance(200);
         let mut emitted = begin;
         for index in 0..count {
             let (name, service) = random.pick(&[
@@ -132,6 +135,7 @@ impl Input {
             let long = if slow && index == odd { 900_000_000 } else { 0 };
             let sure = if unsure { UNSURE_BELOW - 0.25 } else { UNSURE_BELOW };
             let confidence = (name == "predict" || unsure && index == odd).then_some(sure);
+            let name = if warms_up && index == odd { WARM_UP } else { name };
             let mut span = Span {
                 trace,
                 trace_id: self.traces[trace].id,
@@ -169,8 +173,8 @@ impl Input {
 
 impl Span {
     pub(crate) fn scope(&self) -> &'static str {
-        match self.name {
-            "predict" => "ml",
+        match self.service {
+            "model-server" => "ml",
             _ => "web",
         }
     }

@@ -43,7 +43,7 @@
 //! | I21 | a trace whose verdict had expired is a new one, and counted | one verdict, counters | `RestoreNewestOnly`, `RepeatRecord`, `ReadAfterRevoke` |
 //! | I23, I30 | a record that nobody can read has one letter, and holds up nothing | letters, exactly once | `LettersInReplay`, `DropDeadLetters` |
 //! | I24 | another configuration changes no verdict that was written down | one verdict | `FlipRestored` |
-//! | I25 | a verdict is turned once at most, from drop to keep, with every record that is still there and every late span, once | turned, one verdict, exactly once | `LoseSource`, `RepeatSource`, `TurnKept`, `ForgetMissing` |
+//! | I25 | a verdict is turned once at most, from drop to keep, and never if a policy dropped the trace, with every record that is still there and every late span, once | turned, one verdict, exactly once, counters | `LoseSource`, `RepeatSource`, `TurnKept`, `TurnVetoed`, `ForgetMissing` |
 //! | I26 | what a turn waits for is not passed by offsets, nor covered by entries, nor forgotten; an answer to an earlier assignment changes nothing | commit order and restored, covered, turned | `CommitPastTriggers`, `CoverTriggers`, `LoseEntriesOfTurns`, `AnswerAnyone`, `NeverReread` |
 //! | I27 | what is visible in the end is what a run without crashes shows: by the log in all worlds; where nothing is forgotten or left out, from the input alone | whole, exactly once | `NeverTurn` |
 //! | I32 | policies that take over at run time judge what waits, and change no verdict | verdict, one verdict | `ForgetSwap` |
@@ -63,8 +63,7 @@
 //! | whole | not run: a trace that was judged again may be dropped |
 //! | owners, doubt, covered, commit order | of offsets that are committed plainly; an entry counts once its batch is whole, whoever wrote it |
 //!
-//! Not expressed: that a verdict of a `drop` policy is never turned (worlds have none), and what runs
-//! without crashes may show where policies take reasons back. Judging in the middle of a
+//! Not expressed: what runs without crashes may show where a policy drops what others want. Judging in the middle of a
 //! record cannot be broken from outside the core, which takes records whole; its own tests see
 //! to that. Nobody sets offsets by hand.
 //!

@@ -1,13 +1,15 @@
 //! The reference: slow, obvious, and sure of all spans at once.
 
 use crate::input::{Input, Record, Span};
-use crate::plan::{Plan, SLOW_ABOVE_MS, UNSURE_BELOW};
+use crate::plan::{Plan, SLOW_ABOVE_MS, UNSURE_BELOW, WARM_UP};
 
 /// What the input alone says of each trace.
 #[derive(Debug)]
 pub(crate) struct Truth {
-    /// Some policy wants the trace, given all its spans.
+    /// Some policy wants the trace, given all its spans, and none drops it.
     pub(crate) keep: Vec<bool>,
+    /// Some policy wants the trace, whether or not another drops it.
+    pub(crate) wanted: Vec<bool>,
     /// All its spans come before its deadline, wherever a reader starts and however it lags.
     pub(crate) punctual: Vec<bool>,
     /// How often each span is in the input.
@@ -25,6 +27,7 @@ impl Truth {
         };
         Self {
             keep: (0..input.traces.len()).map(|trace| keeps(&spans_of(trace), true)).collect(),
+            wanted: (0..input.traces.len()).map(|trace| wants(&spans_of(trace), true)).collect(),
             punctual: (0..input.traces.len()).map(|t| is_punctual(plan, input, t)).collect(),
             copies,
         }
@@ -33,6 +36,15 @@ impl Truth {
 
 /// What the policies of [`Plan::policies`] mean, or all but the last of them.
 pub(crate) fn keeps(spans: &[&Span], all_policies: bool) -> bool {
+    wants(spans, all_policies) && !is_vetoed(spans)
+}
+
+/// A policy drops it, whatever the others want.
+pub(crate) fn is_vetoed(spans: &[&Span]) -> bool {
+    spans.iter().any(|span| span.name == WARM_UP && span.end_ns > span.start_ns)
+}
+
+fn wants(spans: &[&Span], all_policies: bool) -> bool {
     let start = spans.iter().map(|span| span.start_ns).min().unwrap_or(0);
     let end = spans.iter().map(|span| span.end_ns).max().unwrap_or(0);
     let slow = end.saturating_sub(start) / 1_000_000 > SLOW_ABOVE_MS as u64;

@@ -1,6 +1,8 @@
 //! What kind of world a seed makes.
 
-use tailsift_policy::{Kind, Latency, LowConfidence, Policy, Scale, StatusCodes};
+use tailsift_policy::{
+    DropIf, Kind, Latency, LowConfidence, NameMatch, Policy, Scale, SpanLatency, StatusCodes,
+};
 use tailsift_sampler::{Limits, RemoteParents, SecondChance, Structural};
 use tailsift_trace::{Millis, StatusCode};
 
@@ -8,6 +10,8 @@ use crate::random::Random;
 
 /// The traces are judged slow above this.
 pub(crate) const SLOW_ABOVE_MS: i64 = 500;
+/// Traces with a span of this name are dropped.
+pub(crate) const WARM_UP: &str = "warm-up";
 /// Predictions are judged unsure below this.
 pub(crate) const UNSURE_BELOW: f64 = 0.5;
 
@@ -57,6 +61,8 @@ pub struct Plan {
     pub static_members: bool,
     /// The broker gives up a transaction after so long, ms.
     pub transaction_timeout: Millis,
+    /// Some traces have a span for whose sake they are dropped, whatever else they have.
+    pub vetoes: bool,
     /// Workers may start again with another wait and other policies.
     pub reconfigures: bool,
 }
@@ -178,6 +184,7 @@ impl Plan {
             slice_entries: random.pick(&[1, 3, 1000]),
             static_members: random.chance(400),
             transaction_timeout: Millis::from_secs(random.pick(&[3, 15])),
+            vetoes: false,
             reconfigures: false,
         }
         .reconfigured(random)
@@ -199,6 +206,7 @@ impl Plan {
             bytes_per_second: if is_short_of { 50 } else { 1 << 40 },
             pending: random.pick(&[1, 3, 1000]),
         });
+        self.vetoes = random.chance(300);
         self.pace.reread = random.pick(&[300, 30, 5]);
         self.faults.late = random.pick(&[100, 300, 600]);
         self.faults.slow_reader = random.pick(&[0, 0, 0, 100]);
@@ -210,6 +218,7 @@ impl Plan {
     /// The same world without a second chance for anything.
     pub fn without_second_chance(mut self) -> Self {
         self.limits.second_chance = None;
+        self.vetoes = false;
         self.faults = Faults { retention: 0, slow_reader: 0, ..self.faults };
         self
     }
@@ -227,6 +236,7 @@ impl Plan {
             && retention + slow_reader + hasty_trim + future == 0
             && !self.has_tight_memory()
             && !self.reconfigures
+            && !self.vetoes
     }
 
     /// Every so many worlds the configuration changes as workers start again.
@@ -290,8 +300,9 @@ impl Plan {
         )
     }
 
-    /// The policies of every world: they only ever find more reason to keep a trace as its spans
-    /// come, so that the whole input says what must be visible.
+    /// The policies of every world. But for the first, which few worlds have spans for, they only
+    /// ever find more reason to keep a trace as its spans come, so that the whole input says what
+    /// must be visible.
     pub fn policies() -> Vec<Policy> {
         let slow = Latency { threshold_ms: SLOW_ABOVE_MS, upper_threshold_ms: 0 };
         let unsure = LowConfidence {
@@ -300,7 +311,15 @@ impl Plan {
             scale: Scale::Unit,
             of_arrays: None,
         };
+        let warm_up = SpanLatency {
+            span_name: WARM_UP.to_owned(),
+            name_match: NameMatch::Exact,
+            service: None,
+            above_ns: 0,
+        };
+        let warm_up = vec![Policy::new("warm-up", Kind::SpanLatency(warm_up))];
         vec![
+            Policy::new("not at work", Kind::Drop(DropIf(warm_up))),
             Policy::new("errors", Kind::StatusCode(StatusCodes(vec![StatusCode::ERROR]))),
             Policy::new("slow", Kind::Latency(slow)),
             Policy::new("unsure", Kind::LowConfidence(unsure)),

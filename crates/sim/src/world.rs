@@ -392,9 +392,9 @@ fn settle(limits: &mut Limits, change: impl Fn(i64) -> i64) {
 pub(crate) fn policies(all: bool, mutation: Option<Mutation>) -> PolicySet {
     let set = match mutation {
         Some(Mutation::KeepAll) => vec![Policy::new("all", Kind::AlwaysSample)],
-        Some(Mutation::ForgetPolicy) => Plan::policies().drain(..2).collect(),
+        Some(Mutation::ForgetPolicy) => Plan::policies().drain(..3).collect(),
         Some(_) | None if all => Plan::policies(),
-        Some(_) | None => Plan::policies().drain(..2).collect(),
+        Some(_) | None => Plan::policies().drain(..3).collect(),
     };
     PolicySet::compile(set, Semantics::default()).expect("the plan's policies are valid")
 }

@@ -21,9 +21,9 @@ pub(crate) fn check_end(
     broker: &Broker,
 ) -> Result<(), Violation> {
     shown::check("at least once", truth, visible, history, broker, |shown| {
-        let Shown { times, copies, wanted, keep, punctual, .. } = *shown;
+        let Shown { times, copies, wanted, keep, is_wanted, punctual, .. } = *shown;
         let is_short = times < wanted || keep && punctual && times < copies;
         let is_lost = is_short && !history.has_refused();
-        is_lost || times > 0 && !(keep && kept.contains(&shown.trace))
+        is_lost || times > 0 && !(is_wanted && kept.contains(&shown.trace))
     })
 }

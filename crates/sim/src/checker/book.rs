@@ -11,6 +11,7 @@ use crate::checker::View;
 use crate::checker::late::{Dropped, Late, Turn};
 use crate::checker::stream_time::{Filing, Filings, StreamTime};
 use crate::event::{CutEntry, CutPart, Event, Judgement, Known, Taken, Turning, What};
+use crate::model::is_vetoed;
 
 #[derive(Debug, Default)]
 pub(crate) struct Book {
@@ -432,7 +433,9 @@ impl Assignment {
         let expiry = judgement.at + view.limits.remember;
         self.short_of_memory |= judgement.reason == CloseReason::MemoryLimit;
         let (spans, sources) = (life.spans.clone(), life.offsets.clone());
-        let is_drop = judgement.verdict == Verdict::Drop;
+        let all: Vec<_> = spans.iter().map(|span| &view.broker.input.spans[*span]).collect();
+        // What a policy dropped stays dropped.
+        let is_drop = judgement.verdict == Verdict::Drop && !is_vetoed(&all);
         life.decided = Some(Decided {
             verdict: judgement.verdict,
             expiry,

@@ -55,9 +55,9 @@ pub(crate) fn check_end(
     broker: &Broker,
 ) -> Result<(), Violation> {
     shown::check("exactly once", truth, visible, history, broker, |shown| {
-        let Shown { times, copies, wanted, keep, punctual, .. } = *shown;
+        let Shown { times, copies, wanted, keep, is_wanted, punctual, .. } = *shown;
         let is_off = times != wanted || keep && punctual && times != copies;
         let is_lost = is_off && !history.has_refused();
-        is_lost || times > copies || times > 0 && !keep
+        is_lost || times > copies || times > 0 && (!is_wanted || punctual && !keep)
     })
 }

@@ -16,6 +16,8 @@ pub(crate) struct Shown {
     pub(crate) wanted: usize,
     /// All spans of its trace want it kept.
     pub(crate) keep: bool,
+    /// Some of them do.
+    pub(crate) is_wanted: bool,
     /// And came in time.
     pub(crate) punctual: bool,
 }
@@ -34,7 +36,8 @@ pub(crate) fn check(
         let trace = span.trace;
         let (times, copies, wanted) = (visible[place], truth.copies[place], wanted[place]);
         let (keep, punctual) = (truth.keep[trace], truth.punctual[trace]);
-        if is_wrong(&Shown { trace, times, copies, wanted, keep, punctual }) {
+        let is_wanted = truth.wanted[trace];
+        if is_wrong(&Shown { trace, times, copies, wanted, keep, is_wanted, punctual }) {
             let text = format!(
                 "span {place} of trace {trace} (keep: {keep}, punctual: {punctual}) is {copies} times in \
                  the input, {times} times visible, {wanted} times by the log",

@@ -22,7 +22,11 @@ fn the_truth_is_what_the_bytes_say() {
         assert_eq!(judged.len(), input.traces.len());
         for (place, trace) in input.traces.iter().enumerate() {
             let reference = &judged[&trace.id];
-            assert_eq!(truth.keep[place], !reference.keep.is_empty(), "seed {seed}, trace {place}");
+            assert_eq!(
+                truth.wanted[place],
+                !reference.keep.is_empty(),
+                "seed {seed}, trace {place}"
+            );
             let copies = trace.spans.iter().map(|span| truth.copies[*span] as u64).sum::<u64>();
             assert_eq!(copies, reference.span_count(), "seed {seed}, trace {place}");
         }

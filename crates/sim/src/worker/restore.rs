@@ -245,6 +245,13 @@ impl Worker {
                     };
                 }
             }
+            Some(Mutation::TurnVetoed) => {
+                let drops = restored.decisions.iter_mut().map(|one| &mut one.entry);
+                for entry in drops.filter(|entry| entry.decision.verdict == Verdict::Drop) {
+                    entry.facts.get_or_insert_default();
+                    entry.sources.get_or_insert_default();
+                }
+            }
             Some(_) | None => {}
         }
     }
