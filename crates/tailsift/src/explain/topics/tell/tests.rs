@@ -127,7 +127,7 @@ fn what_was_decided_stands_beside_what_would_be() {
               output      kept holds whole: 2 spans in 1 record
         "#]],
     );
-    expect![[r#"{"close_reason":"drain","input":{"first_ms":1795828129000,"last_ms":1795828130000,"partitions":[3],"records":2,"records_searched":120,"records_unreadable":0,"topic":"spans"},"output":{"holds":"whole","records":1,"spans":2,"spans_missing":0,"topic":"kept"},"policy":"errors","recorded":{"at_ms":1795828159000,"close_reason":"decision_wait","config":"0000000000000007","late":2,"partition":3,"policy":"slow\nones","same_policies":true,"stream_time_ms":1795828158000,"threshold":null,"verdict":"keep"},"spans":1,"trace_id":"abababababababababababababababab","verdict":"keep","votes":[{"policy":"errors","vote":"sampled"}]}"#]].assert_eq(&json(&of).to_string());
+    expect![[r#"{"close_reason":"drain","input":{"first_ms":1795828129000,"last_ms":1795828130000,"partitions":[3],"records":2,"records_searched":120,"records_unreadable":0,"topic":"spans"},"output":{"holds":"whole","records":1,"spans":2,"spans_missing":0,"topic":"kept"},"policy":"errors","recorded":{"at_ms":1795828159000,"close_reason":"decision_wait","config":"0000000000000007","late":2,"partition":3,"policy":"slow\nones","same_policies":true,"stream_time_ms":1795828158000,"threshold":null,"turned":null,"verdict":"keep"},"spans":1,"trace_id":"abababababababababababababababab","verdict":"keep","votes":[{"policy":"errors","vote":"sampled"}]}"#]].assert_eq(&json(&of).to_string());
 }
 
 #[test]
@@ -177,5 +177,5 @@ fn what_is_not_there_is_said() {
           output      kept holds nothing of it
     "#]],
     );
-    expect![[r#"{"close_reason":null,"input":{"first_ms":null,"last_ms":null,"partitions":[],"records":0,"records_searched":120,"records_unreadable":0,"topic":"spans"},"output":{"holds":"none","records":0,"spans":0,"spans_missing":1,"topic":"kept"},"policy":null,"recorded":{"at_ms":1795828159000,"close_reason":"decision_wait","config":"0000000000000007","late":0,"partition":3,"policy":null,"same_policies":true,"stream_time_ms":1795828158000,"threshold":null,"verdict":"drop"},"spans":0,"trace_id":"abababababababababababababababab","verdict":null,"votes":[]}"#]].assert_eq(&json(&gone).to_string());
+    expect![[r#"{"close_reason":null,"input":{"first_ms":null,"last_ms":null,"partitions":[],"records":0,"records_searched":120,"records_unreadable":0,"topic":"spans"},"output":{"holds":"none","records":0,"spans":0,"spans_missing":1,"topic":"kept"},"policy":null,"recorded":{"at_ms":1795828159000,"close_reason":"decision_wait","config":"0000000000000007","late":0,"partition":3,"policy":null,"same_policies":true,"stream_time_ms":1795828158000,"threshold":null,"turned":null,"verdict":"drop"},"spans":0,"trace_id":"abababababababababababababababab","verdict":null,"votes":[]}"#]].assert_eq(&json(&gone).to_string());
 }
