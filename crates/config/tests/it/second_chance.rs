@@ -11,11 +11,12 @@ fn limits(keys: &str) -> Option<SecondChance> {
 }
 
 #[test]
-fn it_is_off_unless_asked_for() {
-    assert_eq!(limits(""), None);
-    assert_eq!(limits("second_chance: {remember: 1m}"), None);
-    assert_eq!(limits("second_chance: {enabled: false}\ncompatibility: collector"), None);
+fn it_is_on_but_for_a_collectors_policies() {
+    assert_eq!(limits(""), Some(SecondChance::default()));
     assert_eq!(limits("second_chance: {enabled: true}"), Some(SecondChance::default()));
+    assert_eq!(limits("second_chance: {enabled: false}"), None);
+    assert_eq!(limits("compatibility: collector"), None);
+    assert_eq!(limits("second_chance: {enabled: false}\ncompatibility: collector"), None);
 }
 
 #[test]
@@ -68,7 +69,9 @@ fn what_cannot_be_is_refused() {
 fn no_running_process_takes_it_up() {
     let config = |keys: &str| loaded(&format!("{BASE}{keys}\n"));
     let on = config("second_chance: {enabled: true}");
-    assert_eq!(config("").fixed_differences(&on), ["second_chance.enabled"]);
+    assert_eq!(config("").fixed_differences(&on), [""; 0]);
+    let off = config("second_chance: {enabled: false}");
+    assert_eq!(off.fixed_differences(&on), ["second_chance.enabled"]);
     let other = config("second_chance: {enabled: true, timeout: 3s}");
     assert_eq!(on.fixed_differences(&other), ["second_chance.timeout"]);
     assert_eq!(on.fixed_differences(&on), [""; 0]);

@@ -68,9 +68,24 @@ fn summary(config: &Config) -> Vec<(&'static str, String)> {
         ("dead letters", letters.to_owned()),
         ("delivery", format!("{}, an epoch every {:?}", config.delivery.name(), config.epoch)),
         ("judged", format!("{:?} after a trace's first record{root}{whole}", window.decision_wait)),
+        ("late spans", late_spans(config)),
         ("policies", names.join(", ")),
         ("fingerprint", config.fingerprint()),
     ]
+}
+
+/// What becomes of spans that come after their trace was judged: the price of judging early.
+fn late_spans(config: &Config) -> String {
+    match config.second_chance {
+        Some(chance) => format!(
+            "follow the verdict; one that a policy is certain to keep has a dropped trace read \
+             again and kept whole, for {:?}",
+            chance.remember
+        ),
+        None => "follow the verdict: a failure that comes after its trace was dropped is lost, \
+                 and counted"
+            .to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -95,7 +110,7 @@ policies:
         let mut out = Vec::new();
         tell(&mut out, &path, &config, &file).unwrap();
         let told = String::from_utf8(out).unwrap();
-        let lines: Vec<_> = told.lines().skip(10).collect();
+        let lines: Vec<_> = told.lines().skip(11).collect();
         let expect = [
             "warning: line 3: window.decision_wait: 2s is less than the 5s that SDKs hold",
             "warning: line 6: policies[1]: never keeps a trace: its share is 0 percent",
