@@ -87,9 +87,8 @@ impl<'r> Judges<'r> {
     fn side(&self, config: &Config, ranges: &[ReadRange]) -> Side {
         let policies: Arc<PolicySet> = config.policy_set().into();
         let input_partitions = u32::try_from(self.partitions).unwrap_or(1).max(1);
-        // Nobody reads again here: what late spans would have turned is counted.
-        let limits =
-            Limits { input_partitions, second_chance: None, ..config.limits(self.threads) };
+        let limits = Limits { input_partitions, ..config.limits(self.threads) };
+        let limits = without_turns(limits);
         let scanner = Scanner::new(limits.interest(&policies));
         let mut shard = Shard::new(Arc::clone(&policies), limits);
         shard.report_judged(true);
@@ -193,6 +192,15 @@ impl Replay<'_> {
                 self.difference.note(here.trace_id, sum(&here), words.0, words.1);
             }
         }
+    }
+}
+
+/// Nobody reads again here. A verdict that late spans may turn ends up as if they had been waited
+/// for, so they are.
+fn without_turns(limits: Limits) -> Limits {
+    match limits.second_chance {
+        Some(_) => Limits { second_chance: None, structural: None, ..limits },
+        None => limits,
     }
 }
 
