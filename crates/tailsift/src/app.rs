@@ -158,8 +158,10 @@ pub(crate) fn run(config: &Config, file: ConfigFile, wishes: Wishes) -> anyhow::
     running.wait()?;
     let snapshot = running.snapshot();
     surface.end(runtime);
-    let Stats { records, spans, kept_traces, dropped_traces, .. } = snapshot.stats;
-    info!(records, spans, kept_traces, dropped_traces, "stopped");
+    let stats = snapshot.stats;
+    let turned_traces = stats.turns_whole + stats.turns_partial.iter().sum::<u64>();
+    let Stats { records, spans, kept_traces, dropped_traces, .. } = stats;
+    info!(records, spans, kept_traces, dropped_traces, turned_traces, "stopped");
     Ok(ExitCode::SUCCESS)
 }
 
