@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::{ClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
@@ -36,6 +37,28 @@ pub struct ClientSettings {
     /// librdkafka properties as typed by the user: security, rack, tuning
     /// (see [`validate_properties`]).
     pub properties: BTreeMap<String, String>,
+}
+
+/// Who knows how the cluster is reached by now. A login may be replaced while a client that has an
+/// older one is waited for, which then never gets in.
+#[derive(Clone)]
+pub struct LatestClient(Arc<dyn Fn() -> ClientSettings + Send + Sync>);
+
+impl LatestClient {
+    /// Asked from any thread, and not to wait for anything.
+    pub fn new(latest: impl Fn() -> ClientSettings + Send + Sync + 'static) -> Self {
+        Self(Arc::new(latest))
+    }
+
+    pub(crate) fn get(&self) -> ClientSettings {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for LatestClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LatestClient")
+    }
 }
 
 impl ClientSettings {

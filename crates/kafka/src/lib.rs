@@ -28,7 +28,7 @@ pub use audit::{
     AuditError, AuditFinding, AuditReport, AuditRow, AuditTarget, Auditor, Committed, Evidence,
     Invariant, LoggedBatch, PartitionEvidence, VerdictCount, audit,
 };
-pub use client::{ClientSettings, PropertyError, is_login, validate_properties};
+pub use client::{ClientSettings, LatestClient, PropertyError, is_login, validate_properties};
 pub use dead_letters::{
     DeadLetters, Letter, LetterRef, Origin, RedriveError, RedriveSettings, Redriven, Redriver,
     Refusal, Sent, StoredLetter,

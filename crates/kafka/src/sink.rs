@@ -18,7 +18,7 @@ use tailsift_sampler::Epoch;
 use tracing::warn;
 
 use crate::Partitioner;
-use crate::client::ClientSettings;
+use crate::client::{ClientSettings, LatestClient};
 use crate::decision_log::SharedPolicyNames;
 use crate::error::{SinkError, describe};
 use crate::source::Membership;
@@ -43,6 +43,8 @@ pub enum Delivery {
 pub struct SinkSettings {
     /// How to reach the cluster.
     pub client: ClientSettings,
+    /// Whom to ask for a newer login while transactions are being initialised; `None` = it stays.
+    pub latest_client: Option<LatestClient>,
     /// Another cluster for exports; `None` = the same. At least once only.
     pub export_client: Option<ClientSettings>,
     /// When exports and offsets count as done.

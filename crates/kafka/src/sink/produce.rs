@@ -218,23 +218,32 @@ impl Transactional {
         let batch_size = batch_size.unwrap_or(BATCH_SIZE_MAX);
         let opened = Self { producer, batch_size, partitioner: settings.partitioner };
         if is_transactional {
-            opened.initialise(&settings.transactional_id, client)?;
+            opened.initialise(settings, client)?;
         }
         Ok(opened)
     }
 
     /// Ends what an earlier producer of this identity left open.
-    fn initialise(&self, transactional_id: &str, client: &ClientSettings) -> Result<(), SinkError> {
+    fn initialise(
+        &self,
+        settings: &SinkSettings,
+        client: &ClientSettings,
+    ) -> Result<(), SinkError> {
         const PATIENCE: Duration = Duration::from_secs(60);
         let deadline = Instant::now() + PATIENCE;
         loop {
             match self.producer.init_transactions(Duration::from_secs(5)) {
                 Ok(()) => return Ok(()),
                 Err(KafkaError::Transaction(error))
-                    if error.is_retriable() && Instant::now() < deadline => {}
+                    if error.is_retriable() && Instant::now() < deadline =>
+                {
+                    if let Some(latest) = &settings.latest_client {
+                        latest.get().log_in(self.producer.client())?;
+                    }
+                }
                 Err(error) => {
                     let (transactional_id, reason) =
-                        (transactional_id.to_owned(), describe(&error));
+                        (settings.transactional_id.clone(), describe(&error));
                     return Err(match error.rdkafka_error_code() {
                         Some(RDKafkaErrorCode::TransactionalIdAuthorizationFailed) => {
                             let principal = client.principal();

@@ -99,6 +99,7 @@ mod tests {
     fn settings() -> SinkSettings {
         SinkSettings {
             client: ClientSettings::new("localhost:1"),
+            latest_client: None,
             export_client: None,
             delivery: Delivery::ExactlyOnce,
             transactional_id: "id".to_owned(),

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tailsift_config::{Config, Delivery, Encoding, Kafka, Partitioner, Start};
 use tailsift_kafka::{
-    ClientSettings, PolicyNames, RestoreSettings, Restorer, SharedPolicyNames, Sink, SinkSettings,
-    Source, SourceSettings, Topics, scope_of,
+    ClientSettings, LatestClient, PolicyNames, RestoreSettings, Restorer, SharedPolicyNames, Sink,
+    SinkSettings, Source, SourceSettings, Topics, scope_of,
 };
 use tailsift_otlp::{Scanner, TagValues};
 use tailsift_sampler::{Limits, Shard};
@@ -26,6 +26,12 @@ use crate::worker::{Clocks, Fit, Format, RecordReader, Restoring, Shadow, Worker
 /// How to reach the cluster.
 pub(crate) fn client_settings(config: &Config) -> ClientSettings {
     cluster_settings(&config.kafka)
+}
+
+/// How to reach the cluster by then.
+pub(crate) fn latest_client(secrets: &Arc<Secrets>) -> LatestClient {
+    let secrets = Arc::clone(secrets);
+    LatestClient::new(move || client_settings(&secrets.config()))
 }
 
 /// How to reach the cluster of the output topic; `None` if it is the input's.
@@ -222,6 +228,7 @@ impl Parts {
         let instance = config.instance.clone().unwrap_or_else(|| format!("{:016x}", self.random));
         SinkSettings {
             client: client_settings(config),
+            latest_client: Some(latest_client(&self.secrets)),
             export_client: export_client_settings(config),
             delivery: delivery(config),
             transactional_id: format!("{}-{instance}-{number}", config.group),

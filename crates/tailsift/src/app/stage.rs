@@ -12,7 +12,7 @@ use tailsift_otlp::Scanner;
 use tailsift_sampler::{RekeyLimits, Rekeyer};
 use tailsift_trace::{Interest, Millis};
 
-use super::build::{client_settings, delivery, format, partitioner, start};
+use super::build::{client_settings, delivery, format, latest_client, partitioner, start};
 use super::topics::Repartitioned;
 use crate::admin::Health;
 use crate::handover::{Handover, SharedCore};
@@ -134,6 +134,7 @@ impl Stage {
         let instance = config.instance.clone().unwrap_or_else(|| format!("{:016x}", self.random));
         SinkSettings {
             client: client_settings(config),
+            latest_client: Some(latest_client(&self.secrets)),
             export_client: None,
             delivery: delivery(config),
             transactional_id: format!("{group}-{instance}-{number}"),

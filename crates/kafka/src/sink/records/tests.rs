@@ -9,6 +9,7 @@ use crate::{ClientSettings, Delivery, Partitioner, PolicyNames, SharedPolicyName
 fn settings() -> SinkSettings {
     SinkSettings {
         client: ClientSettings::new("localhost:1"),
+        latest_client: None,
         export_client: None,
         delivery: Delivery::ExactlyOnce,
         transactional_id: "id".to_owned(),
