@@ -380,6 +380,20 @@ pub struct EmbeddedError {
     pub reason: String,
 }
 
+/// What to do about an error of a reading client that stays; `None` of one that passes by itself.
+pub(crate) fn remedy_for_reading(error: &KafkaError) -> Option<&'static str> {
+    use RDKafkaErrorCode as Code;
+    match error.rdkafka_error_code() {
+        Some(Code::TopicAuthorizationFailed) => Some("grant Read on the topic"),
+        Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL) => {
+            Some("check the credentials in kafka.properties")
+        }
+        Some(Code::Fatal) => Some("read again"),
+        _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => Some("read again"),
+        _ => None,
+    }
+}
+
 /// The text of an error without the value of any property (the wrapper's own text holds it).
 pub(crate) fn describe(error: &KafkaError) -> String {
     if let KafkaError::ClientConfig(_, reason, key, value) = error {

@@ -69,11 +69,15 @@ pub(crate) struct HeaderBytes<'a> {
     pub(crate) value: Option<&'a [u8]>,
 }
 
-/// The header at `index`, in the order of the wire; `None` past the last.
-pub(crate) fn header<'a>(
+/// The headers, in the order of the wire.
+pub(crate) fn headers<'a>(
     message: &'a BorrowedMessage<'_>,
-    index: usize,
-) -> Option<HeaderBytes<'a>> {
+) -> impl Iterator<Item = HeaderBytes<'a>> {
+    (0..).map_while(|index| header(message, index))
+}
+
+/// The header at `index`; `None` past the last.
+fn header<'a>(message: &'a BorrowedMessage<'_>, index: usize) -> Option<HeaderBytes<'a>> {
     let mut headers = ptr::null_mut();
     // SAFETY: the message is alive for 'a and owned by one thread at a time; the call parses its
     // headers once and leaves them owned by the message.

@@ -9,7 +9,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 use tailsift_trace::encode_headers;
 
 use crate::client::{ClientSettings, LogBridge};
-use crate::error::ReadError;
+use crate::error::{ClientError, ReadError};
 use crate::ffi;
 use crate::offsets::{
     Isolation, PATIENCE, PartitionOffset, Wanted, existing_partitions, list_offsets,
@@ -69,6 +69,25 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("check.crcs", "true"),
 ];
 
+/// A consumer that is told what to read. The client wants a group before it takes an assignment;
+/// nothing joins it and nothing is committed.
+pub(crate) fn lone_consumer(
+    settings: &ClientSettings,
+    group: &str,
+    defaults: &[(&str, &str)],
+    isolation: Isolation,
+) -> Result<BaseConsumer<LogBridge>, ClientError> {
+    let owned = [
+        ("group.id", group),
+        ("enable.auto.commit", "false"),
+        ("enable.auto.offset.store", "false"),
+        ("enable.partition.eof", "true"),
+        ("auto.offset.reset", "error"),
+        ("isolation.level", isolation.property()),
+    ];
+    settings.client(&settings.config_with(defaults, &owned), LogBridge)
+}
+
 impl Reader {
     /// Reads the whole topic, from its start to its end as it is now.
     ///
@@ -120,18 +139,7 @@ impl Reader {
         isolation: Isolation,
         ranges: impl FnOnce(i32) -> Vec<ReadRange>,
     ) -> Result<Self, ReadError> {
-        let owned = [
-            // The client wants a group before it takes an assignment; nothing joins it and
-            // nothing is committed.
-            ("group.id", "tailsift-reader"),
-            ("enable.auto.commit", "false"),
-            ("enable.auto.offset.store", "false"),
-            ("enable.partition.eof", "true"),
-            ("auto.offset.reset", "error"),
-            ("isolation.level", isolation.property()),
-        ];
-        let config = settings.config_with(DEFAULTS, &owned);
-        let consumer: BaseConsumer<LogBridge> = settings.client(&config, LogBridge)?;
+        let consumer = lone_consumer(settings, "tailsift-reader", DEFAULTS, isolation)?;
 
         let partitions = existing_partitions(&consumer, topic, PATIENCE)?;
         let starts = list_offsets(&consumer, topic, partitions, Wanted::Start, PATIENCE)?;
@@ -253,15 +261,13 @@ impl<'a> RecordRef<'a> {
 
     /// Its headers in order; bytes of names that are not UTF-8 are replaced.
     pub fn headers(&self) -> impl Iterator<Item = (Cow<'_, str>, Option<&[u8]>)> {
-        (0..)
-            .map_while(|index| ffi::header(self.0, index))
-            .map(|header| (String::from_utf8_lossy(header.name), header.value))
+        ffi::headers(self.0).map(|header| (String::from_utf8_lossy(header.name), header.value))
     }
 
     /// Its headers, encoded, in place of what `out` held.
     pub fn encoded_headers(&self, out: &mut Vec<u8>) {
         out.clear();
-        let headers = (0..).map_while(|index| ffi::header(self.0, index));
+        let headers = ffi::headers(self.0);
         encode_headers(headers.map(|header| (header.name, header.value)), out);
     }
 

@@ -9,9 +9,9 @@ use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::{ClientSettings, LogBridge};
-use crate::error::{ReadError, describe};
+use crate::error::{ReadError, describe, remedy_for_reading};
 use crate::offsets::{Isolation, Wanted, existing_partitions, list_offsets};
-use crate::reader::RecordRef;
+use crate::reader::{RecordRef, lone_consumer};
 
 #[cfg(test)]
 mod tests;
@@ -57,18 +57,7 @@ impl Seeker {
     /// # Errors
     /// If there is no client to be had.
     pub fn open(settings: &ClientSettings, topic: &str) -> Result<Self, ReadError> {
-        let owned = [
-            // The client wants a group before it takes an assignment; nothing joins it and
-            // nothing is committed.
-            ("group.id", "tailsift-seeker"),
-            ("enable.auto.commit", "false"),
-            ("enable.auto.offset.store", "false"),
-            ("enable.partition.eof", "true"),
-            ("auto.offset.reset", "error"),
-            ("isolation.level", Isolation::Committed.property()),
-        ];
-        let config = settings.config_with(DEFAULTS, &owned);
-        let consumer: BaseConsumer<LogBridge> = settings.client(&config, LogBridge)?;
+        let consumer = lone_consumer(settings, "tailsift-seeker", DEFAULTS, Isolation::Committed)?;
         Ok(Self { consumer, topic: topic.to_owned(), partitions: 0, bytes_read: 0 })
     }
 
@@ -188,21 +177,12 @@ impl Seeker {
     }
 
     fn note(&self, error: &KafkaError) -> Result<(), ReadError> {
-        use RDKafkaErrorCode as Code;
-        let remedy = match error.rdkafka_error_code() {
-            Some(Code::TopicAuthorizationFailed) => "grant Read on the topic",
-            Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL) => {
-                "check the credentials in kafka.properties"
-            }
-            Some(Code::Fatal) => "read again",
-            _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => "read again",
-            // Nothing is asked of the group, and brokers that are away come back.
-            _ => {
-                tracing::debug!(topic = self.topic, error = describe(error), "seeking goes on");
-                return Ok(());
-            }
-        };
-        Err(self.refused(error, remedy))
+        if let Some(remedy) = remedy_for_reading(error) {
+            return Err(self.refused(error, remedy));
+        }
+        // Nothing is asked of the group, and brokers that are away come back.
+        tracing::debug!(topic = self.topic, error = describe(error), "seeking goes on");
+        Ok(())
     }
 
     fn refused(&self, error: &KafkaError, remedy: &'static str) -> ReadError {

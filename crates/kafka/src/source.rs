@@ -112,7 +112,7 @@ impl SourceRecord<'_> {
     /// `out` held.
     pub fn headers(&self, out: &mut Vec<u8>) {
         out.clear();
-        let headers = (0..).map_while(|index| ffi::header(&self.message, index));
+        let headers = ffi::headers(&self.message);
         encode_headers(headers.map(|header| (header.name, header.value)), out);
     }
 }

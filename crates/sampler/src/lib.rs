@@ -3,8 +3,8 @@
 //!
 //! A [`Shard`] is the state of the partitions that one worker owns. The shell hands it scanned
 //! records (`handle_*`), then drains what it wants done ([`Shard::poll_epoch`],
-//! [`Shard::poll_reread`], [`Shard::poll_judged`]). It has no clock, does no I/O and starts no thread: time comes in as
-//! an argument, so that a simulated world and Kafka drive the same code.
+//! [`Shard::poll_reread`], [`Shard::poll_judged`]). It has no clock, does no I/O and starts no
+//! thread: time comes in as an argument, so that a simulated world and Kafka drive the same code.
 //!
 //! ```
 //! use std::sync::Arc;

@@ -3,9 +3,8 @@
 use tailsift_policy::PolicySet;
 use tailsift_trace::{Interest, Millis};
 
-use crate::completion::SERVICE_NAME;
-
 use crate::SecondChance;
+use crate::completion::SERVICE_NAME;
 
 /// How long traces wait and how much a shard may hold.
 #[derive(Clone, Debug, PartialEq, Eq)]

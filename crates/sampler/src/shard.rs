@@ -66,6 +66,8 @@ pub struct Shard {
     /// Bytes of the epoch that is being committed; at most one is.
     in_flight: Option<usize>,
     pending: usize,
+    /// Turns of partitions that are not replayed, kept up to date like memory.
+    turns_waiting: usize,
 }
 
 impl Shard {
@@ -90,6 +92,7 @@ impl Shard {
             memory: 0,
             in_flight: None,
             pending: 0,
+            turns_waiting: 0,
         }
     }
 
@@ -200,6 +203,7 @@ impl Shard {
             self.stats.spans_given_up += partition.window().spans_open();
             self.stats.spans_given_up += partition.turns().spans();
             self.pending -= partition.output_bytes();
+            self.turns_waiting -= turns_waiting(&partition);
         }
         self.recount();
     }
@@ -288,16 +292,8 @@ impl Shard {
     /// True while outputs have piled up to their bound, or turns that wait for their records to
     /// theirs: hand in no more records until an epoch was committed, or an answer came.
     pub fn is_congested(&self) -> bool {
-        let turns_max = self.limits.second_chance.as_ref().map_or(usize::MAX, |of| of.pending);
         self.pending + self.in_flight.unwrap_or(0) >= self.limits.epoch_bytes
-            || self.turns_waiting() >= turns_max
-    }
-
-    /// Turns that somebody may answer. Those of a partition that is replayed are not asked for
-    /// before that is read to its end: to wait for them would be to wait for ever.
-    fn turns_waiting(&self) -> usize {
-        let live = self.partitions.values().filter(|partition| partition.is_live());
-        live.map(|partition| partition.turns().len()).sum()
+            || self.limits.second_chance.as_ref().is_some_and(|of| self.turns_waiting >= of.pending)
     }
 
     /// True if half the bound on outputs is reached: time for a cut before its time.
@@ -386,7 +382,7 @@ impl Shard {
     /// Changes a partition and keeps the shard's sums.
     fn change_unbounded(&mut self, id: i32, change: impl FnOnce(&mut Partition, &mut Common<'_>)) {
         let Some(partition) = self.partitions.get_mut(&id) else { return };
-        let before = (memory(partition), partition.output_bytes());
+        let before = (memory(partition), partition.output_bytes(), turns_waiting(partition));
         let mut common = Common {
             policies: &self.policies,
             places: &self.places,
@@ -400,6 +396,7 @@ impl Shard {
         change(partition, &mut common);
         self.memory = self.memory + memory(partition) - before.0;
         self.pending = self.pending + partition.output_bytes() - before.1;
+        self.turns_waiting = self.turns_waiting + turns_waiting(partition) - before.2;
     }
 
     /// Back below the memory bound: verdicts that fill more than half of it are forgotten before
@@ -459,6 +456,12 @@ impl Shard {
         }
         forgot
     }
+}
+
+/// Turns that somebody may answer. Those of a partition that is replayed are not asked for before
+/// that is read to its end: to wait for them would be to wait for ever.
+fn turns_waiting(partition: &Partition) -> usize {
+    if partition.is_live() { partition.turns().len() } else { 0 }
 }
 
 fn memory(partition: &Partition) -> usize {

@@ -72,7 +72,8 @@ pub struct Stats {
     /// Traces seen on two partitions: the input is not keyed by trace ID (a sample of one trace
     /// in 64 is looked at).
     pub traces_on_two_partitions: u64,
-    /// Spans thrown away undecided, or while they waited for the records of their trace, when their partition was given up; its next owner replays them.
+    /// Spans thrown away undecided, or while they waited for the records of their trace, when their
+    /// partition was given up; its next owner replays them.
     pub spans_given_up: u64,
     /// Oddities met in attributes.
     pub tally: Tally,

@@ -84,11 +84,12 @@ impl Role {
         let rekeys = config.repartition.is_some() && self != Self::Processor;
         let processes = self != Self::Rekey;
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        match (config.workers, processes && rekeys) {
-            (0, true) => Self::share(cores()),
-            (0, false) => (cores() * usize::from(processes), cores() * usize::from(rekeys)),
-            (asked, _) => (asked * usize::from(processes), asked * usize::from(rekeys)),
-        }
+        let each = match config.workers {
+            0 if processes && rekeys => return Self::share(cores()),
+            0 => cores(),
+            asked => asked,
+        };
+        (each * usize::from(processes), each * usize::from(rekeys))
     }
 
     /// Cores shared between processors and re-key workers, one each at least.

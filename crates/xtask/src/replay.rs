@@ -130,7 +130,8 @@ pub(crate) fn prepare(corpus: &Path, spec: ReplaySpec) -> anyhow::Result<tailsif
         .with_context(|| format!("recording {}", path.display()))
 }
 
-fn path_of(corpus: &Path) -> PathBuf {
+/// A recording, by path or else by its name in the corpus.
+pub(crate) fn path_of(corpus: &Path) -> PathBuf {
     let named = corpus.to_str().map(corpus_path).filter(|_| !corpus.exists());
     named.unwrap_or_else(|| corpus.to_owned())
 }

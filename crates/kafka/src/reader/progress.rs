@@ -8,7 +8,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
 use crate::client::LogBridge;
-use crate::error::{ReadError, describe};
+use crate::error::{ReadError, describe, remedy_for_reading};
 
 /// How far each partition is read.
 pub(super) struct Progress {
@@ -151,21 +151,17 @@ impl Progress {
         let remedy = match error.rdkafka_error_code() {
             // Nothing is asked of the group.
             Some(Code::GroupAuthorizationFailed) => return Ok(()),
-            Some(Code::OffsetOutOfRange | Code::AutoOffsetReset) => {
-                "the offset is not in the log (any more): raise the topic's retention, or read again"
-            }
-            Some(Code::TopicAuthorizationFailed) => "grant Read on the topic",
-            Some(Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL) => {
-                "check the credentials in kafka.properties"
-            }
-            Some(Code::Fatal) => "read again",
-            _ if matches!(error, KafkaError::MessageConsumptionFatal(_)) => "read again",
-            _ => {
-                self.trouble = Some(describe(error));
-                return Ok(());
-            }
+            Some(Code::OffsetOutOfRange | Code::AutoOffsetReset) => Some(
+                "the offset is not in the log (any more): raise the topic's retention, or read again",
+            ),
+            Some(_) | None => remedy_for_reading(error),
         };
-        Err(ReadError::Refused { topic: self.topic.clone(), reason: describe(error), remedy })
+        let reason = describe(error);
+        let Some(remedy) = remedy else {
+            self.trouble = Some(reason);
+            return Ok(());
+        };
+        Err(ReadError::Refused { topic: self.topic.clone(), reason, remedy })
     }
 
     pub(super) fn stalled(&self, waited: Duration) -> ReadError {

@@ -90,13 +90,13 @@ impl Work {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use tailsift_sampler::{Checkpoint, LiveFrom};
 
     use super::*;
     use crate::{ClientSettings, Delivery, Partitioner, PolicyNames, SharedPolicyNames, Topics};
 
-    fn settings() -> SinkSettings {
+    pub(in crate::sink) fn settings() -> SinkSettings {
         SinkSettings {
             client: ClientSettings::new("localhost:1"),
             latest_client: None,

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 use tailsift_fixture::{
-    NamedPolicy, ReferenceTrace, canonical, corpus_path, read_corpus, reference, sort_by_arrival,
+    NamedPolicy, ReferenceTrace, canonical, read_corpus, reference, sort_by_arrival,
 };
 use tailsift_trace::TraceId;
+
+use crate::replay::path_of;
 
 /// For one answer.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
@@ -28,8 +30,7 @@ impl Bodies {
     pub(super) fn read(corpora: &[impl AsRef<Path>]) -> anyhow::Result<Self> {
         let mut bodies = Self { sent: Vec::new(), canonical: Vec::new() };
         for corpus in corpora.iter().map(AsRef::as_ref) {
-            let named = corpus.to_str().map(corpus_path).filter(|_| !corpus.exists());
-            let mut records = read_corpus(named.as_deref().unwrap_or(corpus))?;
+            let mut records = read_corpus(&path_of(corpus))?;
             sort_by_arrival(&mut records);
             for record in records {
                 let canonical = canonical(&record.value).with_context(|| {

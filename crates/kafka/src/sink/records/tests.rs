@@ -4,27 +4,13 @@ use tailsift_sampler::{Chance, Decision, Threshold, Turned, Verdict};
 use tailsift_trace::{SpanId, TraceId, encode_headers};
 
 use super::*;
-use crate::{ClientSettings, Delivery, Partitioner, PolicyNames, SharedPolicyNames, Topics};
+use crate::{PolicyNames, SharedPolicyNames};
 
 fn settings() -> SinkSettings {
     SinkSettings {
-        client: ClientSettings::new("localhost:1"),
-        latest_client: None,
-        export_client: None,
-        delivery: Delivery::ExactlyOnce,
-        transactional_id: "id".to_owned(),
-        input_topics: Topics::new("in"),
-        export_topic: "out".to_owned(),
-        dead_letter_topic: None,
-        decisions_topic: "log".to_owned(),
-        scope: 1,
-        max_message_bytes: 1000,
-        compression: "none".to_owned(),
-        partitioner: Partitioner::Fnv1a,
         policy_names: SharedPolicyNames::new(PolicyNames::new(["errors"])),
         fingerprint: "f00d".to_owned(),
-        config: 0,
-        writer: 0,
+        ..crate::sink::work::tests::settings()
     }
 }
 

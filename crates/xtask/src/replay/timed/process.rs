@@ -1,7 +1,6 @@
 //! One run of the processor over the recording: until all of it is committed, killed on the way or
 //! not.
 
-use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -12,7 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use tailsift_fixture::Tailsift;
-use tailsift_kafka::{Admin, Isolation, TopicPlan};
+use tailsift_kafka::{Admin, Isolation};
 
 use super::held::Decided;
 use super::{INPUT, PATIENCE};
@@ -63,9 +62,7 @@ pub(super) struct Turns {
 impl Run<'_> {
     pub(super) fn run(&self) -> anyhow::Result<Done> {
         let admin = Admin::new(&self.cluster.settings())?;
-        let configs = BTreeMap::from([("max.message.bytes".to_owned(), "8100000".to_owned())]);
-        let (name, partitions) = (self.name.clone(), i32::try_from(self.partitions)?);
-        admin.ensure(&TopicPlan { name, partitions, configs, ..TopicPlan::default() })?;
+        self.cluster.make_topic_of_large_records(&self.name, self.partitions)?;
         let ends = admin.end_offsets(INPUT, Isolation::Uncommitted)?;
         let ends = ends.iter().map(|end| end.offset).sum();
         let started = Instant::now();
