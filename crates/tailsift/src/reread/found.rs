@@ -59,15 +59,14 @@ impl Found {
         }
     }
 
-    /// What is answered, once; `None` while a record that was not read in time may still come, to
-    /// be read with the rest in the next go.
+    /// What is answered; `None` while a record that was not read in time may still come.
     pub(super) fn answer(&mut self, reread: &Reread, sought: &Sought) -> Option<RereadAnswer> {
         let gone = sought.gone.get(&reread.partition);
         let mut sources = Vec::with_capacity(reread.sources.len());
         for offset in &reread.sources {
             let at = ((reread.partition, *offset), reread.trace_id);
-            let found = match self.found.remove(&at) {
-                Some(found) => found,
+            let found = match self.found.get(&at) {
+                Some(found) => found.clone(),
                 None if gone.is_some_and(|gone| gone.contains(offset)) => Err(Missing::Gone),
                 None => return None,
             };
