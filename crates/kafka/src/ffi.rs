@@ -1,5 +1,7 @@
-//! What the safe wrapper does not reach. The only module with `unsafe`.
+//! What the safe wrapper does not reach. The only module with `unsafe`, with those inside it.
 #![expect(unsafe_code, reason = "calls into librdkafka that rdkafka does not wrap safely")]
+
+mod records;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_ulong, c_void};
 use std::ptr::NonNull;
@@ -13,6 +15,8 @@ use rdkafka::client::{Client, ClientContext};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
+
+pub(crate) use records::{Bell, Message, MessageView, Records};
 
 /// Fits the process's memory to what it does; to be called once, before there is much of it.
 pub fn fit_memory() {
@@ -73,15 +77,19 @@ pub(crate) struct HeaderBytes<'a> {
 pub(crate) fn headers<'a>(
     message: &'a BorrowedMessage<'_>,
 ) -> impl Iterator<Item = HeaderBytes<'a>> {
-    (0..).map_while(|index| header(message, index))
+    headers_of(MessageView::of(message))
+}
+
+fn headers_of(message: MessageView<'_>) -> impl Iterator<Item = HeaderBytes<'_>> {
+    (0..).map_while(move |index| header(message, index))
 }
 
 /// The header at `index`; `None` past the last.
-fn header<'a>(message: &'a BorrowedMessage<'_>, index: usize) -> Option<HeaderBytes<'a>> {
+fn header(message: MessageView<'_>, index: usize) -> Option<HeaderBytes<'_>> {
     let mut headers = ptr::null_mut();
-    // SAFETY: the message is alive for 'a and owned by one thread at a time; the call parses its
-    // headers once and leaves them owned by the message.
-    let found = unsafe { rdsys::rd_kafka_message_headers(message.ptr(), &mut headers) };
+    // SAFETY: the message is alive for the view's lifetime and owned by one thread at a time; the
+    // call parses its headers once and leaves them owned by the message.
+    let found = unsafe { rdsys::rd_kafka_message_headers(message.pointer(), &mut headers) };
     if found != rdsys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
         return None;
     }

@@ -2,24 +2,28 @@
 
 mod member;
 mod starts;
+mod trouble;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::error::KafkaError;
+use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
 use tailsift_sampler::Past;
 use tailsift_trace::{Millis, encode_headers};
 use tracing::{debug, warn};
 
 use crate::client::ClientSettings;
-use crate::error::{ClientError, SourceError, describe};
-use crate::ffi;
+use crate::error::{SourceError, describe};
+use crate::ffi::{Bell, Message, MessageView, Records};
 use crate::topic_set::Topics;
 use member::{Context, assign, lock, reassign, unassign};
 pub use member::{Membership, RevokeHandler};
+use trouble::is_passing;
 
 /// Where a group that never committed starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -78,8 +82,25 @@ pub enum SourceEvent<'a> {
 /// A record in the client's buffer.
 #[derive(Debug)]
 pub struct SourceRecord<'a> {
-    message: BorrowedMessage<'a>,
+    message: Held<'a>,
     partition: i32,
+}
+
+/// Who has taken a record from the client.
+#[derive(Debug)]
+enum Held<'a> {
+    Taken(Message),
+    /// The wrapper, from its own queue: nothing is led away from that before it is assigned.
+    Wrapped(BorrowedMessage<'a>),
+}
+
+impl Held<'_> {
+    fn view(&self) -> MessageView<'_> {
+        match self {
+            Self::Taken(message) => message.view(),
+            Self::Wrapped(message) => MessageView::of(message),
+        }
+    }
 }
 
 impl SourceRecord<'_> {
@@ -90,29 +111,29 @@ impl SourceRecord<'_> {
 
     /// Its offset.
     pub fn offset(&self) -> i64 {
-        self.message.offset()
+        self.message.view().offset()
     }
 
     /// CreateTime or LogAppendTime in milliseconds since the Unix epoch, if it has one.
     pub fn timestamp_ms(&self) -> Option<i64> {
-        self.message.timestamp().to_millis().filter(|time| *time >= 0)
+        self.message.view().timestamp_ms()
     }
 
     /// Its key.
     pub fn key(&self) -> Option<&[u8]> {
-        self.message.key()
+        self.message.view().key()
     }
 
     /// Its value.
     pub fn value(&self) -> Option<&[u8]> {
-        self.message.payload()
+        self.message.view().payload()
     }
 
     /// Its headers, encoded (see [`encode_headers`]), in place of what
     /// `out` held.
     pub fn headers(&self, out: &mut Vec<u8>) {
         out.clear();
-        let headers = ffi::headers(&self.message);
+        let headers = self.message.view().headers();
         encode_headers(headers.map(|header| (header.name, header.value)), out);
     }
 }
@@ -152,8 +173,12 @@ impl Assigned {
 
 /// A consumer in a group, polled by one thread.
 pub struct Source {
+    /// Goes before the consumer.
+    records: Records,
     consumer: BaseConsumer<Context>,
     settings: SourceSettings,
+    /// Records that were taken wait.
+    is_paused: Cell<bool>,
 }
 
 impl Source {
@@ -183,11 +208,16 @@ impl Source {
         }
         let config = settings.client.config_with(DEFAULTS, &owned);
         let context = Context::new(handler, settings.topics.clone());
-        let consumer: BaseConsumer<Context> = settings.client.client(&config, context)?;
+        let mut consumer: BaseConsumer<Context> = settings.client.client(&config, context)?;
+        let bell = Arc::new(Bell::default());
+        let ringer = Arc::clone(&bell);
+        consumer.set_nonempty_callback(move || ringer.ring());
+        let records = Records::new(consumer.client(), bell)
+            .map_err(|error| settings.trouble("making a queue", &error))?;
         consumer
             .subscribe(&settings.subscription.iter().map(String::as_str).collect::<Vec<_>>())
             .map_err(|error| settings.trouble("subscribing", &error))?;
-        Ok(Self { consumer, settings })
+        Ok(Self { records, consumer, settings, is_paused: Cell::new(false) })
     }
 
     /// The next record or change; serves the group, so it must be called every few seconds.
@@ -196,24 +226,72 @@ impl Source {
     /// If this member cannot go on: its id is taken, access is refused, or an offset is out of
     /// range.
     pub fn poll(&self, timeout: Duration) -> Result<SourceEvent<'_>, SourceError> {
-        if self.consumer.context().take_first_gift() {
-            return Ok(SourceEvent::Given);
+        if !self.is_paused.get()
+            && let Some(message) = self.records.next()
+        {
+            return self.hand_out(message);
         }
-        if let Some(assigned) = self.resolve()? {
-            return Ok(SourceEvent::Assigned(assigned));
+        let until = Instant::now() + timeout;
+        loop {
+            if self.consumer.context().take_first_gift() {
+                return Ok(SourceEvent::Given);
+            }
+            if let Some(assigned) = self.resolve()? {
+                return Ok(SourceEvent::Assigned(assigned));
+            }
+            if let Some(event) = self.serve()? {
+                return Ok(event);
+            }
+            if !self.is_paused.get() {
+                self.records.take();
+                if let Some(message) = self.records.next() {
+                    return self.hand_out(message);
+                }
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(SourceEvent::Idle);
+            }
+            self.records.wait(left);
         }
-        match self.consumer.poll(timeout) {
-            None => Ok(SourceEvent::Idle),
+    }
+
+    /// Serves the group, without waiting.
+    fn serve(&self) -> Result<Option<SourceEvent<'_>>, SourceError> {
+        let event = self.consumer.poll(Duration::ZERO);
+        let gone = std::mem::take(&mut *lock(&self.consumer.context().gone));
+        if !gone.is_empty() {
+            self.records.retain(|message| !gone.contains(&self.number(message.view())));
+        }
+        match event {
+            None => Ok(None),
             Some(Ok(message)) => {
-                let partition = self.settings.topics.number(message.topic(), message.partition());
-                Ok(SourceEvent::Record(SourceRecord { message, partition }))
+                let partition = self.number(MessageView::of(&message));
+                let message = Held::Wrapped(message);
+                Ok(Some(SourceEvent::Record(SourceRecord { message, partition })))
             }
-            Some(Err(error)) if is_passing(&error) => {
-                warn!(topic = self.settings.subscribed(), error = %describe(&error), "consuming is held up");
-                Ok(SourceEvent::Idle)
-            }
-            Some(Err(error)) => Err(self.settings.trouble("consuming", &error)),
+            Some(Err(error)) => self.trouble(&error).map(Some),
         }
+    }
+
+    fn hand_out(&self, message: Message) -> Result<SourceEvent<'_>, SourceError> {
+        if let Some(error) = message.error() {
+            return self.trouble(&error);
+        }
+        let partition = self.number(message.view());
+        Ok(SourceEvent::Record(SourceRecord { message: Held::Taken(message), partition }))
+    }
+
+    fn trouble(&self, error: &KafkaError) -> Result<SourceEvent<'_>, SourceError> {
+        if is_passing(error) {
+            warn!(topic = self.settings.subscribed(), error = %describe(error), "consuming is held up");
+            return Ok(SourceEvent::Idle);
+        }
+        Err(self.settings.trouble("consuming", error))
+    }
+
+    fn number(&self, message: MessageView<'_>) -> i32 {
+        self.settings.topics.number(message.topic(), message.partition())
     }
 
     /// Logs in as these settings say, the next time that a broker asks.
@@ -242,6 +320,7 @@ impl Source {
     /// # Errors
     /// If the client refuses.
     pub fn set_paused(&self, paused: bool) -> Result<(), SourceError> {
+        self.is_paused.set(paused);
         let mut gate = lock(&self.consumer.context().gate);
         gate.is_paused = paused;
         let change = self.consumer.assignment().and_then(|held| {
@@ -318,6 +397,7 @@ impl Source {
         if held.count() > 0 {
             unassign(&self.consumer, &held).map_err(|error| trouble(&error))?;
         }
+        self.records.retain(|_| false);
         let mut given = lock(&self.consumer.context().given);
         let held = held.elements().into_iter();
         let held: Vec<_> = held
@@ -356,6 +436,7 @@ impl Source {
         for (partition, offset) in &positions {
             let (topic, place) = self.settings.topics.place(*partition);
             list.add_partition_offset(&topic, place, Offset::Offset(*offset))
+                .and_then(|()| self.records.lead(self.consumer.client(), &topic, place))
                 .map_err(|error| self.settings.trouble("assigning", &error))?;
         }
         lock(&self.consumer.context().given).clear();
@@ -372,6 +453,7 @@ impl Drop for Source {
     /// Leaves the group, which takes partitions back through the handler.
     fn drop(&mut self) {
         *lock(&self.consumer.context().commit) = None;
+        self.records.retain(|_| false);
         // A group that waits for us to take what it gave would not let us go.
         let given = std::mem::take(&mut *lock(&self.consumer.context().given));
         if !given.is_empty() {
@@ -384,81 +466,5 @@ impl Drop for Source {
                 warn!(error = %describe(&error), "partitions could not be taken before leaving the group");
             }
         }
-    }
-}
-
-impl SourceSettings {
-    /// What is read, for messages.
-    fn subscribed(&self) -> String {
-        self.subscription.join(", ")
-    }
-
-    fn trouble(&self, what: &'static str, error: &KafkaError) -> SourceError {
-        SourceError::Refused {
-            topic: self.subscribed(),
-            group: self.group.clone(),
-            principal: self.client.principal().into(),
-            what,
-            reason: describe(error),
-            remedy: remedy(error),
-        }
-    }
-}
-
-/// Troubles that librdkafka works on by itself, or that asking again may end.
-fn is_passing(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode as Code;
-    let stays = matches!(
-        error.rdkafka_error_code(),
-        Some(
-            Code::Fatal
-                | Code::AutoOffsetReset
-                | Code::OffsetOutOfRange
-                | Code::UnknownTopicOrPartition
-                | Code::UnknownTopic
-                | Code::TopicAuthorizationFailed
-                | Code::GroupAuthorizationFailed
-                | Code::ClusterAuthorizationFailed
-                | Code::FencedInstanceId
-                | Code::UnreleasedInstanceId
-                | Code::InvalidTopic
-                // The client would go on behind records that it could not read.
-                | Code::BadMessage
-                | Code::BadCompression
-                | Code::NotImplemented
-                | Code::UnsupportedVersion
-        )
-    );
-    !stays
-}
-
-fn remedy(error: &KafkaError) -> &'static str {
-    use RDKafkaErrorCode as Code;
-    match error.rdkafka_error_code() {
-        Some(Code::UnknownTopicOrPartition | Code::UnknownTopic) => {
-            "create it with `tailsift topics`"
-        }
-        Some(Code::FencedInstanceId | Code::UnreleasedInstanceId) => {
-            "another process runs under the same `instance`: give each its own"
-        }
-        Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => {
-            "records were deleted before they were read, or the topic was made anew: lengthen its retention and start again to go on at the log's start, or reset the group's offsets"
-        }
-        Some(Code::BadMessage | Code::BadCompression | Code::NotImplemented) => {
-            "records arrive damaged or in a compression that is not built in: check the brokers' disks and the network, then start again"
-        }
-        Some(Code::TopicAuthorizationFailed) => {
-            "grant Read on the topic: `tailsift topics --acls -c FILE` prints what is needed"
-        }
-        Some(Code::GroupAuthorizationFailed) => {
-            "grant Read on the group: `tailsift topics --acls -c FILE` prints what is needed"
-        }
-        Some(_) | None => "check that the brokers answer and that access is granted",
-    }
-}
-
-impl From<ClientError> for SourceError {
-    fn from(error: ClientError) -> Self {
-        Self::Client(error)
     }
 }

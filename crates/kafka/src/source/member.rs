@@ -43,6 +43,8 @@ pub(crate) struct Context {
     pub(super) member: Mutex<Standing>,
     /// What is not read for the moment.
     pub(super) gate: Mutex<Gate>,
+    /// Taken back or lost, while records of them may have been taken from the client.
+    pub(super) gone: Mutex<Vec<i32>>,
     /// The last commit outside a transaction. Empty whenever the consumer may be destroyed.
     pub(super) commit: Mutex<Option<PendingCommit>>,
 }
@@ -164,6 +166,7 @@ impl Context {
             given: Mutex::default(),
             member: Mutex::default(),
             gate: Mutex::default(),
+            gone: Mutex::default(),
             commit: Mutex::default(),
         }
     }
@@ -195,6 +198,7 @@ impl Context {
 
     /// Those of the partitions that were not merely noted.
     fn forget_given(&self, partitions: &[i32]) -> Vec<i32> {
+        lock(&self.gone).extend(partitions);
         let mut given = lock(&self.given);
         let held = partitions.iter().copied().filter(|partition| !given.contains(partition));
         let held = held.collect();
