@@ -19,6 +19,7 @@
 //! assert_eq!(epoch.parts[0].commit_offset, 42);
 //! ```
 
+mod balance;
 mod close;
 mod commit;
 mod completion;
@@ -49,6 +50,7 @@ mod turn_budget;
 mod turns;
 mod window;
 
+pub use balance::Balance;
 pub use commit::{Commit, DecisionBatch};
 pub use entry::{Checkpoint, Entry, EntryKind, LiveFrom, Logged};
 pub use epoch::{DeadLetter, Epoch, Export, Judged, LetterKind, Moved, Part};

@@ -106,6 +106,7 @@ impl Partition {
         if at.offset < self.next_offset {
             // Applied already: a record that is delivered twice must not count twice.
             common.stats.repeated_records += 1;
+            common.stats.spans_repeated += batch.spans.len() as u64;
             return;
         }
         let before = self.clock.now();

@@ -22,6 +22,11 @@ pub struct Stats {
     pub empty_records: u64,
     /// Records that the client delivered a second time, ignored.
     pub repeated_records: u64,
+    /// Their spans.
+    pub spans_repeated: u64,
+    /// Spans that were read again after an owner had settled them: a verdict in the log covers
+    /// them, and they are passed over.
+    pub spans_covered: u64,
     /// Traces that entered the window.
     pub traces_opened: u64,
     /// Traces judged, by [`CloseReason`] in the order of [`CloseReason::ALL`].
@@ -160,6 +165,8 @@ impl Stats {
         self.poison_records += other.poison_records;
         self.empty_records += other.empty_records;
         self.repeated_records += other.repeated_records;
+        self.spans_repeated += other.spans_repeated;
+        self.spans_covered += other.spans_covered;
         self.traces_opened += other.traces_opened;
         self.kept_traces += other.kept_traces;
         self.dropped_traces += other.dropped_traces;

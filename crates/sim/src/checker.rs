@@ -3,6 +3,7 @@
 mod acknowledged;
 mod at_least_once;
 mod atomic;
+mod balance;
 mod book;
 mod checkpoints;
 mod clock;
@@ -50,7 +51,7 @@ use crate::witness::identify;
 
 /// What is checked, by the names that violations have; beside each, what it answers for in the
 /// table of the crate's page.
-pub const INVARIANTS: [(&str, &str); 23] = [
+pub const INVARIANTS: [(&str, &str); 24] = [
     ("exactly once", "I1 I2 I10 I23 I30"),
     ("at least once", "I1 I2"),
     ("acknowledged", "I22"),
@@ -74,6 +75,7 @@ pub const INVARIANTS: [(&str, &str); 23] = [
     ("clock", "I16 I19 I29"),
     ("verdict", "I19"),
     ("counters", "I21"),
+    ("balance", "I33"),
 ];
 
 /// A worker as it is right after an event.
@@ -154,7 +156,8 @@ impl Checkers {
                 self.restored.cut(parts, &self.book, view);
             }
         }
-        counters::check(&self.book, view)?;
+        balance::check(&self.book, view)?;
+        counters::check(view)?;
         counters::check_window(&self.book, view)?;
         self.clocks.check(what, &self.book, view)?;
         clock::check_overdue(&self.book, view)

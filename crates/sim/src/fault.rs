@@ -148,11 +148,13 @@ pub enum Mutation {
     ForgetMissing,
     /// Verdicts that are read back may be turned, whoever dropped their traces.
     TurnVetoed,
+    /// Restored verdicts cover whatever comes of their traces.
+    PassOver,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 71] = [
+    pub const ALL: [Self; 72] = [
         Self::CommitNextOffset,
         Self::ForgetOffsets,
         Self::ForgetClock,
@@ -224,6 +226,7 @@ impl Mutation {
         Self::TurnKept,
         Self::ForgetMissing,
         Self::TurnVetoed,
+        Self::PassOver,
     ];
 
     /// The invariants that are seen to break, each in some world.
@@ -261,7 +264,8 @@ impl Mutation {
             Self::WallAhead | Self::FreeClockInReplay => &["clock"],
             Self::JudgeInReplay => &["restored"],
             Self::MemoryUnbounded | Self::IgnoreCongestion => &["memory bound"],
-            Self::ReadAfterRevoke | Self::TurnVetoed => &["counters"],
+            Self::ReadAfterRevoke | Self::PassOver => &["balance"],
+            Self::TurnVetoed => &["counters"],
             Self::NeverCommit | Self::NeverReread => &["liveness"],
             Self::SkipCheckpoint | Self::RestoreUnexpiredOnly => &["restored"],
             Self::RestoreNewestOnly | Self::ReadDirty => &["restored", "one verdict"],

@@ -28,6 +28,7 @@ impl Partition {
         let decided =
             self.window.decided_mut(key).expect("the index names remembered verdicts only");
         if late.at.offset < decided.through {
+            common.stats.spans_covered += late.spans();
             return;
         }
         if let Some(turn) = decided.turn {

@@ -7,8 +7,9 @@ use tailsift_trace::{
 };
 
 use super::*;
-use crate::{Export, LiveFrom, Part};
+use crate::{Balance, Export, LiveFrom, Part};
 
+mod balance;
 mod budgets;
 mod chance;
 mod kin;
@@ -417,8 +418,9 @@ proptest! {
             if offset % cut_every == 0 {
                 take(&mut shard, &firsts);
             }
-            let stats = shard.stats().clone();
-            prop_assert_eq!(sent, stats.kept_spans + stats.dropped_spans + shard.gauges().spans_open);
+            let (gauges, stats) = (shard.gauges(), shard.stats());
+            prop_assert_eq!(sent, stats.spans);
+            prop_assert!(Balance::of(stats, &gauges).is_even());
         }
         shard.handle_drain();
         take(&mut shard, &firsts);

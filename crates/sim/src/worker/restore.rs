@@ -276,6 +276,9 @@ impl Worker {
             Some(Mutation::FreeClockInReplay) => {
                 handed.read_stream_time = handed.read_stream_time.map(|_| Millis(i64::MAX));
             }
+            Some(Mutation::PassOver) => {
+                handed.decisions.iter_mut().for_each(|one| one.entry.through = i64::MAX);
+            }
             Some(_) | None => {}
         }
         if let Some(held) = self.held.get_mut(&partition) {

@@ -6,14 +6,14 @@ use super::restore::{Topic, entries};
 use super::*;
 use crate::{Missing, Partial, Reread, RereadAnswer, RereadSource, SecondChance, SourceSpans};
 
-fn chance() -> Limits {
+pub(super) fn chance() -> Limits {
     let remember = Millis(3000);
     let second_chance = Some(SecondChance { remember, ..SecondChance::default() });
     Limits { second_chance, ..limits() }
 }
 
 /// What the reader finds: everything but what is missing.
-fn answer(asked: &Reread, missing: &[(i64, Missing)]) -> RereadAnswer {
+pub(super) fn answer(asked: &Reread, missing: &[(i64, Missing)]) -> RereadAnswer {
     let found = |offset: &i64| {
         let why = missing.iter().find(|(at, _)| at == offset).map(|(_, why)| *why);
         let payload = format!("<{offset}>").into_bytes();

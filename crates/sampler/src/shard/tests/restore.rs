@@ -15,7 +15,13 @@ pub(super) struct Topic {
 impl Topic {
     /// Commits what there is.
     pub(super) fn commit(&mut self, shard: &mut Shard) {
-        let Some(part) = commit(shard) else { return };
+        if let Some(part) = commit(shard) {
+            self.committed(part);
+        }
+    }
+
+    /// Writes down what was committed.
+    pub(super) fn committed(&mut self, part: Part) {
         let (sequence, offset) = (part.checkpoint.sequence, part.batch_offset.unwrap_or(-1));
         let logged = |entry: &Entry| Logged { entry: entry.clone(), sequence, offset };
         self.log.extend(part.entries.iter().map(logged));
@@ -29,7 +35,7 @@ impl Topic {
 
     /// What a new owner is told.
     pub(super) fn restored(&self) -> Restored {
-        let part = self.last();
+        let Some(part) = &self.last else { return Restored::default() };
         let needed = match part.committed_live_from() {
             LiveFrom::Nothing => i64::MAX,
             LiveFrom::Offset(offset) => offset,
