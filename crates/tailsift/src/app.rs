@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, anyhow};
 use tailsift_config::{Config, ConfigFile};
 use tailsift_kafka::{check_access, fit_memory};
-use tailsift_sampler::{Gauges, Stats};
+use tailsift_sampler::{Balance, Gauges, Stats};
 use tokio::runtime::Runtime;
 use tokio::sync::watch as flag;
 use tracing::{error, info};
@@ -159,11 +159,30 @@ pub(crate) fn run(config: &Config, file: ConfigFile, wishes: Wishes) -> anyhow::
     running.wait()?;
     let snapshot = running.snapshot();
     surface.end(runtime);
-    let stats = snapshot.stats;
-    let turned_traces = stats.turns_whole + stats.turns_partial.iter().sum::<u64>();
-    let Stats { records, spans, kept_traces, dropped_traces, .. } = stats;
-    info!(records, spans, kept_traces, dropped_traces, turned_traces, "stopped");
+    tell_end(&snapshot);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The last line of the log: traces, and where the spans are.
+fn tell_end(Snapshot { stats, gauges, .. }: &Snapshot) {
+    let Stats { records, kept_traces, dropped_traces, .. } = *stats;
+    let Balance { read, kept, dropped, open, turning, given_up, covered, repeated } =
+        Balance::of(stats, gauges);
+    info!(
+        records,
+        spans = read,
+        kept_traces,
+        dropped_traces,
+        turned_traces = stats.turns_whole + stats.turns_partial.iter().sum::<u64>(),
+        kept_spans = kept,
+        dropped_spans = dropped,
+        open_spans = open,
+        turning_spans = turning,
+        given_up_spans = given_up,
+        covered_spans = covered,
+        repeated_spans = repeated,
+        "stopped"
+    );
 }
 
 impl App {

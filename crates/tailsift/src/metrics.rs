@@ -4,10 +4,12 @@
 //! `/metrics` shows [`Exposition::render`]. Where nothing was installed (`http: off`) publishing
 //! goes nowhere. The names are in [`table`], from which `schemas/metrics.md` is generated.
 
+mod poison;
 mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use std::sync::{PoisonError, RwLock, TryLockError};
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -16,14 +18,17 @@ use metrics_exporter_prometheus::{
     Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder,
 };
 use tailsift_kafka::SinkStats;
-use tailsift_otlp::{
-    Fault, JaegerError, JaegerFault, JsonError, RedactionCounts, ScanError, ThresholdCounts,
-};
+use tailsift_otlp::{RedactionCounts, ThresholdCounts};
 use tailsift_policy::CloseReason;
 use tailsift_sampler::{Gauges, Partial, RekeyStats, Stats};
 use tailsift_trace::Millis;
 
+pub(crate) use poison::PoisonReason;
 use table::{Metric, ReadGauges, ReadRekey, ReadSink, ReadStats, Source, TABLE};
+
+/// Workers publish under a share of it, and a scrape is written under the whole: it shows what each
+/// worker counted and held at one moment.
+static PUBLISHING: RwLock<()> = RwLock::new(());
 
 /// The process's metrics, for rendering.
 #[derive(Clone)]
@@ -105,7 +110,10 @@ impl Exposition {
         self.resident_memory.set(resident_bytes().map_or(f64::NAN, |bytes| bytes as f64));
         // The exporter can delete single series only after a time without updates, so a series
         // that has ended holds NaN, which no metric of ours ever is, and is left out here.
-        let mut text = self.handle.render();
+        let mut text = {
+            let _all = PUBLISHING.write().unwrap_or_else(PoisonError::into_inner);
+            self.handle.render()
+        };
         if text.contains(" NaN\n") {
             text = text.split_inclusive('\n').filter(|line| !line.ends_with(" NaN\n")).collect();
         }
@@ -207,11 +215,27 @@ impl WorkerMetrics {
         }
     }
 
-    /// Publishes what a shard and a sink counted and hold. Meant to be called about once per
-    /// epoch.
-    ///
-    /// Counters may start over (a new shard in place of the old one): the exported ones go on.
+    /// Publishes what a shard and a sink counted and hold, all of it at once. Meant to be called
+    /// about once per epoch. False if a scrape is being written: nothing is published, and nobody
+    /// has waited.
+    pub(crate) fn try_publish(&mut self, stats: &Stats, gauges: &Gauges, sink: &SinkStats) -> bool {
+        let _share = match PUBLISHING.try_read() {
+            Ok(share) => share,
+            Err(TryLockError::Poisoned(share)) => share.into_inner(),
+            Err(TryLockError::WouldBlock) => return false,
+        };
+        self.set(stats, gauges, sink);
+        true
+    }
+
+    /// The same for the last time, after a scrape that is being written.
     pub(crate) fn publish(&mut self, stats: &Stats, gauges: &Gauges, sink: &SinkStats) {
+        let _share = PUBLISHING.read().unwrap_or_else(PoisonError::into_inner);
+        self.set(stats, gauges, sink);
+    }
+
+    /// Counters may start over (a new shard in place of the old one): the exported ones go on.
+    fn set(&mut self, stats: &Stats, gauges: &Gauges, sink: &SinkStats) {
         for (read, total) in &mut self.stats {
             total.advance(read(stats));
         }
@@ -415,60 +439,6 @@ pub(crate) fn publish_partition(partition: i32, lag: PartitionLag) {
 /// Ends the series of a partition that was given up: the next scrape does not show them.
 pub(crate) fn forget_partition(partition: i32) {
     publish_partition(partition, PartitionLag::default());
-}
-
-/// What made a record unreadable: an encoding's [`Fault`], without its numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PoisonReason(&'static str);
-
-impl PoisonReason {
-    /// The record has no value at all.
-    pub(crate) const NO_VALUE: Self = Self("no_value");
-
-    /// The name in the metric's `reason` label; one of a fixed few.
-    pub(crate) const fn name(self) -> &'static str {
-        self.0
-    }
-}
-
-impl From<&ScanError> for PoisonReason {
-    fn from(error: &ScanError) -> Self {
-        Self::from(error.what)
-    }
-}
-
-impl From<Fault> for PoisonReason {
-    fn from(fault: Fault) -> Self {
-        Self(match fault {
-            Fault::Truncated { .. } => "truncated",
-            Fault::Varint => "varint",
-            Fault::Key(_) => "field_key",
-            Fault::WireType { .. } => "wire_type",
-            Fault::GroupEnd(_) => "group_end",
-            Fault::GroupDepth => "group_depth",
-            Fault::TooLarge(_) => "too_large",
-            Fault::Scattered => "scattered",
-        })
-    }
-}
-
-impl From<&JaegerError> for PoisonReason {
-    fn from(error: &JaegerError) -> Self {
-        match error.what {
-            JaegerFault::Wire(fault) => Self::from(fault),
-            JaegerFault::TraceId(_) | JaegerFault::SpanId(_) => Self("id_length"),
-            JaegerFault::Time { .. } | JaegerFault::Duration { .. } => Self("time"),
-        }
-    }
-}
-
-impl From<&JsonError> for PoisonReason {
-    fn from(error: &JsonError) -> Self {
-        Self(match error {
-            JsonError::Syntax { .. } => "json_syntax",
-            JsonError::Shape { .. } => "json_shape",
-        })
-    }
 }
 
 /// An exported counter that follows a count which may start over.

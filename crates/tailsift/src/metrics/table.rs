@@ -1,5 +1,6 @@
 //! Every metric that tailsift exports, once.
 
+mod balance;
 pub(super) mod chance;
 mod process;
 mod waiting;
@@ -325,11 +326,9 @@ pub(crate) const TABLE: &[Metric] = &[
         "Traces seen on two partitions, in a sample of one in 64: the input is not keyed by \
          trace ID.",
     ),
-    Metric::stats(
-        "tailsift_spans_given_up_total",
-        |stats| stats.spans_given_up,
-        "Undecided spans let go with their partition; its next owner replays them.",
-    ),
+    balance::GIVEN_UP,
+    balance::COVERED,
+    balance::REPEATED,
     Metric::stats(
         "tailsift_confidence_unreadable_total",
         |stats| stats.tally.confidence_unreadable,

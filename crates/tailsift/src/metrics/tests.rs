@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use expect_test::expect_file;
+use tailsift_otlp::JsonError;
 use tailsift_policy::Tally;
 
 use super::*;
@@ -20,6 +22,15 @@ fn markdown() -> String {
          Counters never start over while the process lives. `worker` is the number of the \
          worker in its process, `partition` one of the input topic; a partition that was given \
          up is not shown.\n\n\
+         Of each worker, at every scrape, no span is missing and none is in two places:\n\n\
+         ```promql\n\
+         tailsift_spans_total == tailsift_spans_kept_total + tailsift_spans_dropped_total\n\
+         \x20 + tailsift_spans_open + tailsift_second_chance_spans_waiting\n\
+         \x20 + tailsift_spans_given_up_total + tailsift_spans_covered_total \
+         + tailsift_spans_repeated_total\n\
+         ```\n\n\
+         Spans without a usable trace ID, and those of records that cannot be read, are counted \
+         apart: `tailsift_malformed_spans_total`, `tailsift_poison_records_total`.\n\n\
          | metric | kind | labels | meaning |\n| --- | --- | --- | --- |\n",
     );
     for metric in TABLE {
@@ -99,6 +110,8 @@ fn distinct_stats() -> Stats {
         poison_records: 1,
         empty_records: 1006,
         repeated_records: 1019,
+        spans_repeated: 1035,
+        spans_covered: 1036,
         traces_opened: 1007,
         closed: [1101, 1102, 1103, 1104, 1105, 1106, 1107, 1108],
         kept_by_policy: vec![1201, 1202],
@@ -252,7 +265,7 @@ fn every_number_is_shown() {
     let text = rendered(publish_everything);
     let values: BTreeSet<u64> =
         samples(&text).values().flatten().map(|(_, value)| *value as u64).collect();
-    let stats = (1001..=1034).filter(|value| ![1005, 1008].contains(value));
+    let stats = (1001..=1036).filter(|value| ![1005, 1008].contains(value));
     for value in stats
         .chain(1101..=1108)
         .chain(1201..=1202)
@@ -381,4 +394,35 @@ fn upkeep_keeps_samples() {
     let text = exposition.render();
     assert!(text.contains("tailsift_epoch_commit_seconds_count{worker=\"0\"} 3\n"), "{text}");
     assert!(text.contains("le=\"30\"} 0\n"), "{text}");
+}
+
+/// One span more is read, and waits; what waited before is kept. The exporter holds each number for
+/// itself, so that a scrape could come by in the middle.
+#[test]
+fn a_scrape_shows_one_moment() {
+    let (recorder, exposition) = build().unwrap();
+    let mut worker = metrics::with_local_recorder(&recorder, || WorkerMetrics::new(0, &[]));
+    let is_over = AtomicBool::new(false);
+    let uneven = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let gauges = Gauges { spans_open: 1, ..Gauges::default() };
+            for spans in 1.. {
+                if is_over.load(Ordering::Relaxed) {
+                    break;
+                }
+                let stats = Stats { spans, kept_spans: spans - 1, ..Stats::default() };
+                worker.publish(&stats, &gauges, &SinkStats::default());
+            }
+        });
+        let looks = (0..500).map(|_| {
+            let text = exposition.render();
+            let samples = samples(&text);
+            let of = |name: &str| samples[name][0].1;
+            (of("tailsift_spans_total"), of("tailsift_spans_kept_total"), of("tailsift_spans_open"))
+        });
+        let uneven = looks.filter(|(read, kept, open)| *read != kept + open).collect::<Vec<_>>();
+        is_over.store(true, Ordering::Relaxed);
+        uneven
+    });
+    assert_eq!(uneven, []);
 }

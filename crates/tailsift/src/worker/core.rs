@@ -137,9 +137,10 @@ impl WorkerCore {
             self.show_judged();
             self.drain_at_end(board, &ends);
         }
-        if now.duration_since(self.clocks.published) >= PUBLISH_EVERY {
+        if now.duration_since(self.clocks.published) >= PUBLISH_EVERY
+            && self.publish(board, &ends, joined)
+        {
             self.clocks.published = now;
-            self.publish(board, &ends, joined);
         }
         Ok(())
     }
@@ -293,10 +294,13 @@ impl WorkerCore {
         self.clocks.astray_said = Some(Instant::now());
     }
 
-    fn publish(&mut self, board: &Board, ends: &Ends, joined: bool) {
+    /// Tells what was done and is held; false if that has to wait for a scrape.
+    fn publish(&mut self, board: &Board, ends: &Ends, joined: bool) -> bool {
         let gauges = self.shard.gauges();
         let sink = self.sink.stats();
-        self.metrics.publish(self.shard.stats(), &gauges, &sink);
+        if !self.metrics.try_publish(self.shard.stats(), &gauges, &sink) {
+            return false;
+        }
         self.compare_sightings(board);
         self.warn_of_mixed_keys();
         if let Some(shadow) = &mut self.shadow {
@@ -334,6 +338,7 @@ impl WorkerCore {
             && ends.asked_at > Millis(0);
         let quiet_since = quiet.then_some(self.clocks.busy);
         board.set(self.number, Standing { stats, gauges, sink, joined, owned, quiet_since });
+        true
     }
 }
 
