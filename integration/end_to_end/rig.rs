@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 use serde_json::Value;
 use tailsift_fixture::{
     Comparison, CorpusRecord, LoadRecord, ReferenceTrace, SharedKafka, Tailsift, compare,
-    eventually, fnv1a_partition, kafka_tool, unique_name,
+    eventually, fnv1a_partition, kafka_tool, last_balance, unique_name,
 };
 use tailsift_kafka::{
     Admin, ClientSettings, Isolation, Outgoing, PartitionOffset, Reader, StoredRecord, TopicPlan,
@@ -387,11 +387,14 @@ fn spawn(binary: &str, arguments: &[&str]) -> anyhow::Result<Tailsift> {
     Tailsift::spawn(binary, arguments, &[("RUST_LOG", "info")])
 }
 
-/// Waits for a process to end well; what it logged.
+/// Waits for a process to end well, with even figures in its last line; what it logged.
 pub(crate) fn finished(mut child: Tailsift) -> anyhow::Result<Logged> {
     let status = child.wait(2 * PATIENCE)?;
     let logged = child.stderr();
     ensure!(status.success(), "expected exit code 0, got {status}\n{}", log_tail(&logged));
+    if let Some(balance) = last_balance(&logged)? {
+        ensure!(balance.is_even(), "{balance}\n{}", log_tail(&logged));
+    }
     Ok(Logged(logged))
 }
 

@@ -8,18 +8,19 @@ use tailsift_fixture::{LoadShape, LoadSpec, Tailsift, eventually};
 use crate::feed::Feed;
 use crate::form::Form;
 use crate::http::Surface;
-use crate::rig::{PATIENCE, Record, Rig, UNTIL_IDLE, finished, log_tail};
+use crate::life::{Life, Watched};
+use crate::rig::{PATIENCE, Record, Rig, UNTIL_IDLE, log_tail};
 use crate::stage::{Outcome, plan};
 
-const SERVED: &[&str] =
-    &["--set", "http={listen: \"127.0.0.1:0\"}", "--set", "input.idle_grace=2s"];
+const LIVE: &[&str] = &["--set", "input.idle_grace=2s"];
 /// The window may grow by so much while a backlog is drained; told, never asserted.
 const ACCEPTED: f64 = 1.2;
 /// Records written at once while a backlog is made.
 const CHUNK: usize = 10_000;
 
 pub(crate) fn drained(form: &Form) -> anyhow::Result<Outcome> {
-    let steady = steady_window(form)?;
+    let mut watched = Watched::default();
+    let steady = steady_window(form, &mut watched)?;
     let rig = Rig::new(plan(form))?;
     let length_s = if form.is_long { 600 } else { 30 };
     let spec = LoadSpec {
@@ -39,13 +40,13 @@ pub(crate) fn drained(form: &Form) -> anyhow::Result<Outcome> {
         rig.produce(&chunk)?;
     }
     let began = Instant::now();
-    let mut child = rig.run(&[UNTIL_IDLE, &["--set", "http={listen: \"127.0.0.1:0\"}"]])?;
-    let surface = Surface::of(&mut child)?;
-    let most = most_window_bytes(&surface, &mut child, 10 * PATIENCE, |child| {
+    let mut life = Life::run(&rig, &[UNTIL_IDLE])?;
+    let surface = Surface::of(&mut life.child)?;
+    let most = most_window_bytes(&surface, &mut life.child, 10 * PATIENCE, |child| {
         Ok(child.try_wait()?.is_some())
     })?;
     let took = began.elapsed();
-    finished(child)?;
+    watched.add(life.finished()?.1);
     let comparison = rig.compare(&spec.judged(&rig.plan.policies.reference())?)?;
     let outcome = Outcome::of(&rig, comparison, u64::from(spec.traces), false)?;
     let note = format!(
@@ -53,21 +54,25 @@ pub(crate) fn drained(form: &Form) -> anyhow::Result<Outcome> {
          {steady:.0}: {:.2} x (accepted: {ACCEPTED} x)",
         most / steady.max(1.0)
     );
-    Ok(Outcome { notes: vec![note], ..outcome })
+    Ok(Outcome { notes: vec![note, watched.note()?], ..outcome })
 }
 
 /// The largest window of a process that follows the live stream for three waits.
-fn steady_window(form: &Form) -> anyhow::Result<f64> {
+fn steady_window(form: &Form, watched: &mut Watched) -> anyhow::Result<f64> {
     let rig = Rig::new(plan(form))?;
-    let mut child = rig.run(&[SERVED])?;
-    let surface = Surface::of(&mut child)?;
+    let mut life = Life::run(&rig, &[LIVE])?;
+    let surface = Surface::of(&mut life.child)?;
     let feed = Feed::start(&rig, form)?;
     let (since, time) = (Instant::now(), 3 * form.decision_wait);
     let most =
-        most_window_bytes(&surface, &mut child, 10 * PATIENCE, |_| Ok(since.elapsed() > time))?;
+        most_window_bytes(
+            &surface,
+            &mut life.child,
+            10 * PATIENCE,
+            |_| Ok(since.elapsed() > time),
+        )?;
     feed.finish()?;
-    child.sigterm()?;
-    finished(child)?;
+    watched.add(life.stop()?.1);
     ensure!(most > 0.0, "expected a window, got none");
     Ok(most)
 }

@@ -10,6 +10,7 @@ mod form;
 #[path = "../end_to_end/http.rs"]
 #[expect(dead_code, reason = "shared with the end-to-end tests, which use more of it")]
 mod http;
+mod life;
 mod members;
 #[path = "../end_to_end/payload.rs"]
 #[expect(dead_code, reason = "shared with the end-to-end tests, which use more of it")]

@@ -6,10 +6,10 @@ use tailsift_kafka::Ensured;
 
 use crate::form::Form;
 use crate::http::Surface;
-use crate::rig::{HOLDING, Logged, PATIENCE, Record, Rig, finished, log_tail};
+use crate::life::{Life, Watched};
+use crate::rig::{HOLDING, Logged, PATIENCE, Record, Rig, UNTIL_IDLE, log_tail};
 use crate::stage::{Outcome, plan};
 
-const LISTEN: &[&str] = &["--set", "http={listen: \"127.0.0.1:0\"}"];
 const ACCEPT: &[&str] = &["--accept-lost-decisions"];
 
 /// A rig with a whole load, and what must be kept of it.
@@ -29,19 +29,19 @@ fn loaded(form: &Form) -> anyhow::Result<(Rig, LoadSpec, Vec<Record>)> {
 }
 
 /// Runs on the first half of a load until it exports, and stops there.
-fn run_half(rig: &Rig, records: &[Record]) -> anyhow::Result<()> {
+fn run_half(rig: &Rig, records: &[Record]) -> anyhow::Result<Watched> {
     rig.produce(&records[..records.len() / 2])?;
-    let mut child = rig.run(&[HOLDING])?;
-    rig.wait_for_exports_beyond(0, &mut child)?;
-    child.sigterm()?;
-    finished(child)?;
-    rig.produce(&records[records.len() / 2..])
+    let mut life = Life::run(rig, &[HOLDING])?;
+    rig.wait_for_exports_beyond(0, &mut life.child)?;
+    let (_, watched) = life.stop()?;
+    rig.produce(&records[records.len() / 2..])?;
+    Ok(watched)
 }
 
 /// The log is deleted and made anew: nothing is read, loudly, until somebody accepts the loss.
 pub(crate) fn log_made_anew(form: &Form) -> anyhow::Result<Outcome> {
     let (rig, spec, records) = loaded(form)?;
-    run_half(&rig, &records)?;
+    let mut watched = run_half(&rig, &records)?;
     let log = format!("{}.decisions", rig.group);
     let before = rig.committed()?;
     rig.admin.delete_topic(&log)?;
@@ -53,23 +53,23 @@ pub(crate) fn log_made_anew(form: &Form) -> anyhow::Result<Outcome> {
     let made = rig.admin.ensure(&plan)?;
     ensure!(made == Ensured::Created, "expected to make the log anew, got {made:?}");
 
-    let mut refusing = rig.run(&[LISTEN])?;
+    let mut refusing = Life::run(&rig, &[])?;
     let says = ["\"ERROR\"", "the partition is not read", "--accept-lost-decisions"];
-    refusing.wait_for_stderr("it refuses, with a remedy", PATIENCE, |log| {
+    refusing.child.wait_for_stderr("it refuses, with a remedy", PATIENCE, |log| {
         let refusals = log.lines().filter(|line| says.iter().all(|says| line.contains(says)));
         refusals.count() == before.len()
     })?;
-    let surface = Surface::of(&mut refusing)?;
+    let surface = Surface::of(&mut refusing.child)?;
     let body = eventually("/readyz says that it is not ready", PATIENCE, || {
         let (status, body) = surface.get("/readyz")?;
         Ok((status == 503 && body.contains("refused")).then_some(body))
     })?;
     ensure!(surface.get("/healthz")?.0 == 200, "it must stay up: {body}");
     ensure!(rig.committed()? == before, "what is refused commits nothing");
-    refusing.sigterm()?;
-    finished(refusing)?;
+    watched.add(refusing.stop()?.1);
 
-    let logged = rig.run_until_idle(&[ACCEPT])?;
+    let (logged, looks) = Life::run(&rig, &[UNTIL_IDLE, ACCEPT])?.finished()?;
+    watched.add(looks);
     let accepted = logged.0.matches("without the verdicts of earlier owners").count();
     ensure!(accepted == before.len(), "{accepted} of {}\n{}", before.len(), log_tail(&logged.0));
     let comparison = judged(&rig, &spec)?;
@@ -84,23 +84,26 @@ pub(crate) fn log_made_anew(form: &Form) -> anyhow::Result<Outcome> {
     );
     // Repeats are what was accepted; of all else the outcome is judged as usual.
     let comparison = Comparison { expected, complete: expected, ..Comparison::default() };
-    Ok(Outcome { comparison, notes: vec![note], ..outcome })
+    Ok(Outcome { comparison, notes: vec![note, watched.note()?], ..outcome })
 }
 
 /// The group is deleted, and its offsets with it: the log alone says where to go on.
 pub(crate) fn offsets_deleted(form: &Form) -> anyhow::Result<Outcome> {
     let (rig, spec, records) = loaded(form)?;
-    run_half(&rig, &records)?;
+    let mut watched = run_half(&rig, &records)?;
     let before = rig.committed()?;
     rig.admin.delete_group(&rig.group)?;
     let gone = rig.admin.committed_offsets(&rig.group, &rig.input)?;
     ensure!(gone.iter().all(|one| one.offset.is_none()), "offsets are still there: {gone:?}");
-    let logged = rig.run_until_idle(&[])?;
+    let (logged, looks) = Life::run(&rig, &[UNTIL_IDLE])?.finished()?;
+    watched.add(looks);
     let Logged(log) = &logged;
     let went_on = log.matches("going on where the decision log ends").count();
     ensure!(went_on == before.len(), "{went_on} of {}\n{}", before.len(), log_tail(log));
     let comparison = judged(&rig, &spec)?;
-    Outcome::of(&rig, comparison, u64::from(spec.traces), false).context("after the loss")
+    let outcome = Outcome::of(&rig, comparison, u64::from(spec.traces), false);
+    let outcome = outcome.context("after the loss")?;
+    Ok(Outcome { notes: vec![watched.note()?], ..outcome })
 }
 
 fn judged(rig: &Rig, spec: &LoadSpec) -> anyhow::Result<Comparison> {

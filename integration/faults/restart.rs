@@ -11,7 +11,8 @@ use tailsift_trace::TraceId;
 
 use crate::form::Form;
 use crate::http::Surface;
-use crate::rig::{HOLDING, Logged, PATIENCE, Plan, Record, Rig, finished};
+use crate::life::{Life, Watched};
+use crate::rig::{HOLDING, Logged, PATIENCE, Plan, Record, Rig, UNTIL_IDLE};
 use crate::stage::{Outcome, clocks};
 
 /// A restart may take so long beyond what the broker takes; told, never asserted.
@@ -24,14 +25,7 @@ const RECORD_TRACES: u32 = 200;
 /// One in so many has an error.
 const FAILED_IN: u32 = 100;
 /// One name, told to stay: a restart moves nothing.
-const SETTINGS: &[&str] = &[
-    "--set",
-    "instance=one",
-    "--set",
-    "decisions.remember=2h",
-    "--set",
-    "http={listen: \"127.0.0.1:0\"}",
-];
+const SETTINGS: &[&str] = &["--set", "instance=one", "--set", "decisions.remember=2h"];
 
 /// Records of tiny traces, stamped over the ten minutes that ended just now.
 fn records(traces: u32, partitions: u32, end_ms: i64) -> Vec<Record> {
@@ -73,7 +67,8 @@ pub(crate) fn readiness(form: &Form) -> anyhow::Result<Outcome> {
     let rig = Rig::new(Plan { decision_wait: Duration::from_secs(1), ..Plan::default() })?;
     let mut records = records(traces, rig.plan.partitions, rig.end_ms());
     rig.produce(&records)?;
-    rig.run_until_idle(&[SETTINGS])?;
+    let mut watched = Watched::default();
+    watched.add(Life::run(&rig, &[UNTIL_IDLE, SETTINGS])?.finished()?.1);
 
     // One more record waits for the process that starts now.
     let mut last = clocks(rig.plan.partitions)?;
@@ -83,8 +78,8 @@ pub(crate) fn readiness(form: &Form) -> anyhow::Result<Outcome> {
     last[0].value = Some(ExportTraceServiceRequest { resource_spans }.encode_to_vec());
     rig.produce(&last)?;
     let began = Instant::now();
-    let mut child = rig.run(&[HOLDING, SETTINGS])?;
-    let surface = Surface::of(&mut child)?;
+    let mut life = Life::run(&rig, &[HOLDING, SETTINGS])?;
+    let surface = Surface::of(&mut life.child)?;
     eventually("it is ready", 2 * PATIENCE, || {
         Ok((surface.get("/readyz")?.0 == 200).then_some(()))
     })?;
@@ -94,12 +89,12 @@ pub(crate) fn readiness(form: &Form) -> anyhow::Result<Outcome> {
         Ok((read >= 1.0).then_some(()))
     })?;
     let reads = began.elapsed();
-    let restored: u64 = events(&child.stderr(), "restored", "decisions").iter().sum();
-    let slowest = events(&child.stderr(), "restored", "took_ms").into_iter().max();
-    child.sigterm()?;
-    finished(child)?;
+    let (Logged(log), looks) = life.stop()?;
+    watched.add(looks);
+    let restored: u64 = events(&log, "restored", "decisions").iter().sum();
+    let slowest = events(&log, "restored", "took_ms").into_iter().max();
     ensure!(restored == u64::from(traces), "expected {traces} restored, got {restored}");
-    rig.run_until_idle(&[SETTINGS])?;
+    watched.add(Life::run(&rig, &[UNTIL_IDLE, SETTINGS])?.finished()?.1);
 
     records.extend(last);
     let payloads = records.iter().filter_map(|record| record.value.as_deref());
@@ -113,7 +108,7 @@ pub(crate) fn readiness(form: &Form) -> anyhow::Result<Outcome> {
         slowest.context("nothing was restored")?,
         outcome.audit.log_bytes / 1_000_000
     );
-    Ok(Outcome { notes: vec![note], ..outcome })
+    Ok(Outcome { notes: vec![note, watched.note()?], ..outcome })
 }
 
 /// A number in each event of a message; those of 128 bits are written as text.

@@ -8,8 +8,9 @@ use tailsift_kafka::Observer;
 
 use crate::feed::Feed;
 use crate::form::Form;
+use crate::life::{Life, Watched};
 use crate::policies::Policies;
-use crate::rig::{Logged, PATIENCE, Plan, Record, Rig, THIS_BUILD, finished, log_tail, now_ms};
+use crate::rig::{Logged, PATIENCE, Plan, Record, Rig, THIS_BUILD, log_tail, now_ms};
 
 /// The decision log may take so much of its input's bytes.
 const LOG_RATIO_MAX: f64 = 0.02;
@@ -71,6 +72,8 @@ pub(crate) struct Stage {
     feed: Option<Feed>,
     members: Vec<Member>,
     arguments: Vec<String>,
+    /// Of members that have ended.
+    watched: Watched,
 }
 
 /// What a member does, and which build of the program it is.
@@ -88,7 +91,7 @@ impl Default for Post {
 }
 
 struct Member {
-    child: Tailsift,
+    life: Life,
     post: Post,
     /// Its `instance`, if its membership is static.
     instance: Option<String>,
@@ -129,7 +132,8 @@ impl Stage {
     pub(crate) fn open(rig: Rig, form: &Form, settings: &[&str]) -> anyhow::Result<Self> {
         let set = settings.iter().flat_map(|setting| ["--set".to_owned(), (*setting).to_owned()]);
         let feed = Some(Feed::start(&rig, form)?);
-        Ok(Self { rig, feed, members: Vec::new(), arguments: set.collect() })
+        let (members, watched) = (Vec::new(), Watched::default());
+        Ok(Self { rig, feed, members, arguments: set.collect(), watched })
     }
 
     /// Starts a member; its number.
@@ -143,30 +147,35 @@ impl Stage {
         post: Post,
         instance: Option<String>,
     ) -> anyhow::Result<usize> {
-        let child = self.spawn(&post, instance.as_deref())?;
-        self.members.push(Member { child, post, instance });
+        let life = self.spawn(&post, instance.as_deref())?;
+        self.members.push(Member { life, post, instance });
         Ok(self.members.len() - 1)
     }
 
     /// Ends a member as a power cut would, and starts it again at once.
     pub(crate) fn kill_and_restart(&mut self, number: usize) -> anyhow::Result<()> {
-        self.members[number].child.kill9()?;
-        self.restart(number)
+        let Member { life, post, instance } = self.members.remove(number);
+        self.watched.add(life.kill9()?);
+        self.put_back(number, post, instance)
     }
 
-    /// Starts a member again that has ended.
-    pub(crate) fn restart(&mut self, number: usize) -> anyhow::Result<()> {
-        let Member { post, instance, .. } = &self.members[number];
-        let child = self.spawn(post, instance.as_deref())?;
-        self.members[number].child = child;
+    /// Starts a member again in its place.
+    fn put_back(
+        &mut self,
+        number: usize,
+        post: Post,
+        instance: Option<String>,
+    ) -> anyhow::Result<()> {
+        let life = self.spawn(&post, instance.as_deref())?;
+        self.members.insert(number, Member { life, post, instance });
         Ok(())
     }
 
     /// Asks a member to stop, and waits until it has; it is a member no more.
     pub(crate) fn stop(&mut self, number: usize) -> anyhow::Result<Logged> {
-        let Member { child, .. } = self.members.remove(number);
-        child.sigterm()?;
-        finished(child)
+        let (logged, watched) = self.members.remove(number).life.stop()?;
+        self.watched.add(watched);
+        Ok(logged)
     }
 
     /// Asks a member to stop, and starts another build in its place when it has.
@@ -177,30 +186,25 @@ impl Stage {
 
     /// Asks a member to stop, and starts it again when it has.
     pub(crate) fn stop_and_restart(&mut self, number: usize) -> anyhow::Result<()> {
-        let child = &mut self.members[number].child;
-        child.sigterm()?;
-        let status = child.wait(PATIENCE)?;
-        ensure!(
-            status.success(),
-            "expected exit code 0, got {status}\n{}",
-            log_tail(&child.stderr())
-        );
-        self.restart(number)
+        let Member { life, post, instance } = self.members.remove(number);
+        let (_, watched) = life.stop()?;
+        self.watched.add(watched);
+        self.put_back(number, post, instance)
     }
 
     pub(crate) fn member(&mut self, number: usize) -> &mut Tailsift {
-        &mut self.members[number].child
+        &mut self.members[number].life.child
     }
 
     pub(crate) fn members(&self) -> usize {
         self.members.len()
     }
 
-    fn spawn(&self, post: &Post, instance: Option<&str>) -> anyhow::Result<Tailsift> {
+    fn spawn(&self, post: &Post, instance: Option<&str>) -> anyhow::Result<Life> {
         let own = instance.map(|instance| format!("instance={instance}"));
         let mut arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
         arguments.extend(own.iter().flat_map(|own| ["--set", own.as_str()]));
-        self.rig.command_of_build(&post.binary, &[post.command], &[&arguments, post.arguments])
+        Life::of(&self.rig, &post.binary, post.command, &[&arguments, post.arguments])
     }
 
     /// Waits until every partition has committed more than it had.
@@ -236,8 +240,9 @@ impl Stage {
         let mut unanswered = None;
         let result = eventually(what, patience, || {
             for (number, member) in members.iter_mut().enumerate() {
-                let ended = member.child.try_wait()?;
+                let ended = member.life.child.try_wait()?;
                 ensure!(ended.is_none(), "process {number} ended: {ended:?}");
+                member.life.ensure_even().with_context(|| format!("process {number}"))?;
             }
             let answer = look(rig);
             let is_so = *answer.as_ref().unwrap_or(&false);
@@ -252,7 +257,7 @@ impl Stage {
 
     fn logs(&self) -> String {
         let tails = self.members.iter().enumerate().map(|(number, member)| {
-            format!("--- process {number}:\n{}\n", log_tail(&member.child.stderr()))
+            format!("--- process {number}:\n{}\n", log_tail(&member.life.child.stderr()))
         });
         tails.collect()
     }
@@ -277,6 +282,7 @@ impl Stage {
         let comparison = self.rig.compare(&fed.expected)?;
         let outcome = Outcome::of(&self.rig, comparison, fed.traces, false);
         let outcome = outcome.with_context(|| logs.clone())?;
-        Ok(Outcome { rounds, judges_size: true, logs, ..outcome })
+        let notes = vec![self.watched.note()?];
+        Ok(Outcome { rounds, judges_size: true, logs, notes, ..outcome })
     }
 }

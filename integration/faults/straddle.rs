@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use anyhow::ensure;
-use tailsift_fixture::{ReferenceTrace, Tailsift, eventually, reference};
+use tailsift_fixture::{ReferenceTrace, eventually, reference};
 use tailsift_trace::TraceId;
 
 use crate::form::Form;
+use crate::life::{Life, Watched};
 use crate::payload::{failed, request, span};
-use crate::rig::{HOLDING, PATIENCE, Record, Rig, UNTIL_IDLE, finished, log_tail, now_ms};
+use crate::rig::{HOLDING, PATIENCE, Record, Rig, UNTIL_IDLE, log_tail, now_ms};
 use crate::stage::{CLASSIC, Outcome, clocks, plan};
 
 /// Traces of each kind, spread over the partitions.
@@ -45,8 +46,9 @@ impl Spans {
 }
 
 /// Waits until the processes have committed a batch with verdicts on every partition.
-fn wait_until_committed_to(rig: &Rig, least: i64, child: &mut Tailsift) -> anyhow::Result<()> {
+fn wait_until_committed_to(rig: &Rig, least: i64, life: &mut Life) -> anyhow::Result<()> {
     eventually("all verdicts are committed", PATIENCE, || {
+        let child = &mut life.child;
         ensure!(child.try_wait()?.is_none(), "it ended\n{}", log_tail(&child.stderr()));
         Ok(rig.committed()?.iter().all(|committed| *committed >= least).then_some(()))
     })
@@ -59,21 +61,22 @@ pub(crate) fn verdicts(form: &Form) -> anyhow::Result<Outcome> {
     // Stamped in the past, so that records alone move the clock.
     let start_ms = now_ms() - 10 * wait_ms;
     let mut spans = Spans { partitions, start_ms, records: Vec::new() };
-    let run = || rig.run(&[HOLDING, &["--set", CLASSIC[0]]]);
+    let run = || Life::run(&rig, &[HOLDING, &["--set", CLASSIC[0]]]);
     let assigned = |log: &str| log.contains("\"restored\"");
+    let mut watched = Watched::default();
 
     // The first spans are read by a process that crashes, which commits where it began.
     rig.produce(&spans.next(1, 0))?;
     let mut first = run()?;
-    first.wait_for_stderr("it reads", PATIENCE, assigned)?;
+    first.child.wait_for_stderr("it reads", PATIENCE, assigned)?;
     rig.produce(&spans.next(2, STEP_MS))?;
-    first.kill9()?;
+    watched.add(first.kill9()?);
 
     // Two processes share the partitions when the wait is over.
     let mut second = run()?;
-    second.wait_for_stderr("it reads", PATIENCE, assigned)?;
+    second.child.wait_for_stderr("it reads", PATIENCE, assigned)?;
     let mut third = run()?;
-    third.wait_for_stderr("it reads", PATIENCE, assigned)?;
+    third.child.wait_for_stderr("it reads", PATIENCE, assigned)?;
     let mut clock = clocks(rig.plan.partitions)?;
     clock.iter_mut().for_each(|record| record.timestamp_ms = start_ms + wait_ms + 2 * STEP_MS);
     rig.produce(&clock)?;
@@ -82,19 +85,19 @@ pub(crate) fn verdicts(form: &Form) -> anyhow::Result<Outcome> {
     wait_until_committed_to(&rig, undecided + 1, &mut third)?;
 
     // Late spans come while nobody runs, and again after a stop that was asked for.
-    for child in [&mut second, &mut third] {
-        child.kill9()?;
+    for life in [second, third] {
+        watched.add(life.kill9()?);
     }
     rig.produce(&spans.next(3, wait_ms + 3 * STEP_MS))?;
     let mut fourth = run()?;
     wait_until_committed_to(&rig, undecided / 2 * 3 + 1, &mut fourth)?;
-    fourth.sigterm()?;
-    finished(fourth)?;
+    watched.add(fourth.stop()?.1);
     rig.produce(&spans.next(4, wait_ms + 4 * STEP_MS))?;
-    finished(rig.run(&[UNTIL_IDLE])?)?;
+    watched.add(Life::run(&rig, &[UNTIL_IDLE])?.finished()?.1);
 
     let comparison = rig.compare(&expected(&rig, &spans.records)?)?;
-    let outcome = Outcome::of(&rig, comparison, u64::from(2 * TRACES), false)?;
+    let mut outcome = Outcome::of(&rig, comparison, u64::from(2 * TRACES), false)?;
+    outcome.notes.push(watched.note()?);
     let verdicts = outcome.audit.verdicts();
     ensure!(
         verdicts == usize::from(2 * TRACES),
