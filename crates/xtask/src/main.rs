@@ -18,6 +18,7 @@ mod load;
 mod replay;
 mod repository;
 mod sim;
+mod soak;
 #[cfg(test)]
 mod tidy;
 mod verify;
@@ -42,6 +43,7 @@ enum Command {
     Load(load::Load),
     Replay(replay::Replay),
     Sim(sim::Sim),
+    Soak(soak::Soak),
     Verify(verify::Verify),
 }
 
@@ -66,6 +68,7 @@ fn run(command: &Command, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Load(load) => load.run(out).map(|()| ExitCode::SUCCESS),
         Command::Replay(replay) => replay.run(out),
         Command::Sim(sim) => sim.run(out),
+        Command::Soak(soak) => soak.run(out),
         Command::Verify(verify) => verify.run(out),
     }
 }

@@ -2,15 +2,13 @@
 //! not.
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
-use tailsift_fixture::Tailsift;
+use tailsift_fixture::{Tailsift, http_address, http_get};
 use tailsift_kafka::{Admin, Isolation};
 
 use super::held::Decided;
@@ -164,12 +162,12 @@ impl Turns {
 fn metrics(process: &mut Tailsift) -> anyhow::Result<String> {
     // They are published five times a second.
     sleep(Duration::from_millis(500));
-    get(&surface(process)?, "/metrics")
+    http_get(&surface(process)?, "/metrics", PATIENCE)
 }
 
 fn surface(process: &mut Tailsift) -> anyhow::Result<String> {
-    process.wait_for_stderr("http is up", PATIENCE, |log| address(log).is_some())?;
-    address(&process.stderr()).context("no address")
+    process.wait_for_stderr("http is up", PATIENCE, |log| http_address(log).is_some())?;
+    http_address(&process.stderr()).context("no address")
 }
 
 /// All traces that a process has judged.
@@ -177,7 +175,8 @@ fn decided(process: &mut Tailsift) -> anyhow::Result<Vec<Decided>> {
     let address = surface(process)?;
     let (mut decided, mut before) = (Vec::new(), String::new());
     loop {
-        let page = get(&address, &format!("/api/v1/traces?limit=1000{before}"))?;
+        let path = format!("/api/v1/traces?limit=1000{before}");
+        let page = http_get(&address, &path, PATIENCE)?;
         let page: Value = serde_json::from_str(&page)?;
         for trace in page["traces"].as_array().context("no list of traces")? {
             decided.push(Decided::of(trace).with_context(|| trace.to_string())?);
@@ -187,20 +186,4 @@ fn decided(process: &mut Tailsift) -> anyhow::Result<Vec<Decided>> {
             None => return Ok(decided),
         }
     }
-}
-
-fn address(log: &str) -> Option<String> {
-    let (_, rest) = log.split_once("\"url\":\"http://")?;
-    Some(rest.split_once('"')?.0.to_owned())
-}
-
-fn get(address: &str, path: &str) -> anyhow::Result<String> {
-    let mut stream = TcpStream::connect(address).context("connecting")?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).with_context(|| format!("reading {path}"))?;
-    let (head, body) = answer.split_once("\r\n\r\n").context("no end of headers")?;
-    ensure!(head.contains(" 200 "), "{path}: {head}");
-    Ok(body.to_owned())
 }
