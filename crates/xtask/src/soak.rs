@@ -13,19 +13,18 @@ use crate::cluster::Cluster;
 use crate::repository::{cargo, root};
 
 use exports::{Exports, count_records};
-use feed::{Fed, Feed};
-use member::{Lived, Member};
+use feed::{Fed, Feed, spec};
+use member::{Lived, Member, Program};
 
+mod backlog;
 mod exports;
 mod feed;
 mod member;
 mod slope;
 mod table;
 
+/// The topic that the load goes to, and the name of the group that reads it.
 const INPUT: &str = "soaked";
-const EXPORT: &str = "soaked.kept";
-const LETTERS: &str = "soaked.letters";
-const GROUP: &str = "soak";
 const PARTITIONS: u32 = 8;
 /// What the policies of `config/peers.yaml` are to the reference.
 const POLICIES: &str = "error,latency=500,confidence=0.5";
@@ -59,9 +58,9 @@ pub(crate) struct Soak {
     /// How long the load goes on
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1440))]
     minutes: u32,
-    /// Spans a second, beside what is strewn in; about half of what this machine bears
-    #[arg(long, default_value_t = 20_400, value_name = "SPANS/S", value_parser = clap::value_parser!(u32).range(12..=1_000_000))]
-    rate: u32,
+    /// Spans a second, beside what is strewn in [default: half of what drains from a backlog here]
+    #[arg(long, value_name = "SPANS/S", value_parser = clap::value_parser!(u32).range(12..=1_000_000))]
+    rate: Option<u32>,
     /// What the load is drawn from
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -75,6 +74,7 @@ pub(crate) struct Soak {
 
 /// What came of it.
 struct Soaked {
+    rate: u32,
     first: Lived,
     /// Of all lives of the second member.
     second: Lived,
@@ -107,9 +107,15 @@ impl Soak {
         };
         let cluster = Cluster::at(&kafka.bootstrap_servers());
         let admin = Admin::new(&cluster.settings())?;
+        let bootstrap = kafka.bootstrap_servers();
+        let overrides = &self.overrides;
+        let program = Program { binary: &binary, bootstrap: &bootstrap, overrides };
+        let rate = match self.rate {
+            Some(rate) => rate,
+            None => self.half_of_the_most(&program, &cluster, &admin, out)?,
+        };
         make_topics(&admin)?;
-        let start = || Member::start(&binary, &kafka.bootstrap_servers(), &self.overrides);
-        let soaked = self.soak(&cluster, &admin, &start)?;
+        let soaked = self.soak(&program, rate, &cluster, &admin)?;
         table::write(out, self, &soaked)?;
         let is_right = soaked.is_right();
         writeln!(out, "\n{}", if is_right { "all right" } else { "NOT RIGHT" })?;
@@ -118,18 +124,19 @@ impl Soak {
 
     fn soak(
         &self,
+        program: &Program<'_>,
+        rate: u32,
         cluster: &Cluster,
         admin: &Admin,
-        start: &dyn Fn() -> anyhow::Result<Member>,
     ) -> anyhow::Result<Soaked> {
         let policies: Vec<NamedPolicy> =
             POLICIES.split(',').map(str::parse).collect::<Result<_, _>>()?;
         let length = Duration::from_secs(u64::from(self.minutes) * 60);
         let warm_up = WARM_UP.min(length / 4);
-        let exports = Exports::follow(&cluster.settings(), EXPORT)?;
-        let mut first = start()?;
+        let exports = Exports::follow(&cluster.settings(), &export_of(INPUT))?;
+        let mut first = Member::start(program)?;
         first.wait_until_it_reads(PATIENCE)?;
-        let feed = Feed::start(cluster, policies, self.spec(length)?)?;
+        let feed = Feed::start(cluster, policies, spec(rate, self.seed, length)?)?;
         let began = Instant::now();
         let mut second: Option<Member> = None;
         let mut second_lives = Lived::default();
@@ -146,8 +153,8 @@ impl Soak {
             }
             change += CHANGE_EVERY;
             match second.take() {
-                Some(member) => second_lives.add(member.stop(warm_up)?),
-                None => second = Some(start()?),
+                Some(member) => second_lives.add(&member.stop(warm_up)?),
+                None => second = Some(Member::start(program)?),
             }
         }
         let fed = feed.finish()?;
@@ -156,22 +163,32 @@ impl Soak {
             second.as_mut().map_or(Ok(()), Member::look)
         })?;
         if let Some(member) = second {
-            second_lives.add(member.stop(warm_up)?);
+            second_lives.add(&member.stop(warm_up)?);
         }
         let first = first.stop(warm_up)?;
         let export = exports.finish(&cluster.settings())?.compare(&fed.expected);
-        let letters = count_records(&cluster.settings(), LETTERS)?;
+        let letters = count_records(&cluster.settings(), &letters_of(INPUT))?;
         let took = began.elapsed();
-        Ok(Soaked { first, second: second_lives, fed, export, letters, took, warm_up })
+        Ok(Soaked { rate, first, second: second_lives, fed, export, letters, took, warm_up })
     }
+}
+
+fn export_of(topic: &str) -> String {
+    format!("{topic}.kept")
+}
+
+fn letters_of(topic: &str) -> String {
+    format!("{topic}.letters")
 }
 
 /// Dead letters are few and small: they stay to be counted.
 fn make_topics(admin: &Admin) -> anyhow::Result<()> {
-    for (topic, configs) in [(INPUT, &BOUNDED[..]), (EXPORT, &BOUNDED[..]), (LETTERS, &[])] {
+    let input = INPUT.to_owned();
+    let bounded = [(input, &BOUNDED[..]), (export_of(INPUT), &BOUNDED), (letters_of(INPUT), &[])];
+    for (name, configs) in bounded {
         let configs = configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
         admin.ensure(&TopicPlan {
-            name: topic.to_owned(),
+            name,
             partitions: i32::try_from(PARTITIONS)?,
             configs: configs.collect(),
             ..TopicPlan::default()
@@ -190,7 +207,7 @@ fn wait_until_committed(
     let ends: i64 = ends.iter().map(|end| end.offset).sum();
     loop {
         look()?;
-        let committed = admin.committed_offsets(GROUP, INPUT)?;
+        let committed = admin.committed_offsets(INPUT, INPUT)?;
         let committed: i64 = committed.iter().filter_map(|one| one.offset).sum();
         if committed == ends {
             return Ok(());

@@ -10,13 +10,14 @@ use anyhow::{Context, anyhow, ensure};
 use tailsift_fixture::Exported;
 use tailsift_kafka::{ClientSettings, Isolation, PartitionOffset, ReadRange, Reader};
 
-use super::{EXPORT, PATIENCE};
+use super::PATIENCE;
 
 /// The follower looks so often whether it is to stop.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// Follows the export on a thread of its own.
 pub(super) struct Exports {
+    topic: String,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<anyhow::Result<(Exported, Vec<PartitionOffset>)>>,
 }
@@ -40,7 +41,8 @@ impl Exports {
             Ok((exported, reader.positions()))
         };
         let thread = std::thread::Builder::new().name("exports".into()).spawn(follow);
-        Ok(Self { stop, thread: thread.context("starting to read the export")? })
+        let thread = thread.context("starting to read the export")?;
+        Ok(Self { topic: topic.to_owned(), stop, thread })
     }
 
     /// # Errors
@@ -61,7 +63,7 @@ impl Exports {
             end: Some(i64::MAX),
         };
         let ranges: Vec<_> = positions.iter().map(rest).collect();
-        let mut reader = Reader::open_ranges(settings, EXPORT, Isolation::Committed, &ranges)?;
+        let mut reader = Reader::open_ranges(settings, &self.topic, Isolation::Committed, &ranges)?;
         reader.for_each(PATIENCE, |record| {
             exported.record(record.key(), record.value().unwrap_or_default());
             ControlFlow::Continue(())

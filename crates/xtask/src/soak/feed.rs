@@ -11,7 +11,7 @@ use tailsift_fixture::{Churn, LoadRecord, LoadShape, LoadSpec, NamedPolicy, Refe
 use tailsift_kafka::{Outgoing, Writer};
 use tailsift_trace::TraceId;
 
-use super::{INPUT, PARTITIONS, PATIENCE, Soak};
+use super::{INPUT, PARTITIONS, PATIENCE};
 use crate::cluster::{Cluster, now_ms};
 
 /// Spans of a trace of the even load.
@@ -36,20 +36,18 @@ pub(super) struct Fed {
     pub(super) behind: Duration,
 }
 
-impl Soak {
-    /// The even load, which begins now: new traces all the time.
-    pub(super) fn spec(&self, length: Duration) -> anyhow::Result<LoadSpec> {
-        let traces = u64::from(self.rate) * length.as_secs() / u64::from(TRACE_SPANS);
-        Ok(LoadSpec {
-            traces: u32::try_from(traces).context("--rate and --minutes: too many traces")?,
-            shape: LoadShape::Keyed,
-            seed: self.seed,
-            partitions: PARTITIONS,
-            spans_per_second: self.rate,
-            // The last trace's records are spread over one more second.
-            end_ms: now_ms() + i64::try_from(length.as_millis())? + 1000,
-        })
-    }
+/// The even load, which begins now: new traces all the time.
+pub(super) fn spec(rate: u32, seed: u64, length: Duration) -> anyhow::Result<LoadSpec> {
+    let traces = u64::from(rate) * length.as_secs() / u64::from(TRACE_SPANS);
+    Ok(LoadSpec {
+        traces: u32::try_from(traces).context("--rate and --minutes: too many traces")?,
+        shape: LoadShape::Keyed,
+        seed,
+        partitions: PARTITIONS,
+        spans_per_second: rate,
+        // The last trace's records are spread over one more second.
+        end_ms: now_ms() + i64::try_from(length.as_millis())? + 1000,
+    })
 }
 
 impl Feed {

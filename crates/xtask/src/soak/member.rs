@@ -7,9 +7,49 @@ use anyhow::{Context, ensure};
 use tailsift_fixture::{BalanceWatch, Look, Tailsift, last_balance};
 use tailsift_sampler::Balance;
 
-use super::{EXPORT, GROUP, INPUT, LETTERS, PATIENCE};
+use super::{INPUT, PATIENCE, export_of, letters_of};
 use crate::bench::usage::{Usage, usage_of};
 use crate::repository::root;
+
+/// What is run, and on which cluster.
+pub(super) struct Program<'a> {
+    pub(super) binary: &'a Path,
+    pub(super) bootstrap: &'a str,
+    /// More settings, as `KEY=VALUE`.
+    pub(super) overrides: &'a [String],
+}
+
+impl Program<'_> {
+    /// Starts a member of the group that reads a topic, and writes to those that belong to it.
+    pub(super) fn spawn(&self, topic: &str, arguments: &[&str]) -> anyhow::Result<Tailsift> {
+        let config = root().join("config/peers.yaml");
+        let config = config.to_string_lossy();
+        let mut all: Vec<String> = ["--log", "json", "run", "-c", &config].map(String::from).into();
+        all.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        let fixed = [
+            format!("kafka.bootstrap_servers={}", self.bootstrap),
+            format!("group={topic}"),
+            format!("input.topic={topic}"),
+            format!("output.topic={}", export_of(topic)),
+            format!("dead_letters.topic={}", letters_of(topic)),
+            "http.listen=127.0.0.1:0".to_owned(),
+            // Late spans come after 8 s.
+            "window.decision_wait=5s".to_owned(),
+            "decisions.remember=1m".to_owned(),
+            "second_chance.enabled=true".to_owned(),
+            "second_chance.remember=1m".to_owned(),
+        ];
+        for pair in fixed.iter().chain(self.overrides) {
+            all.extend(["--set".to_owned(), pair.clone()]);
+        }
+        Tailsift::spawn(self.binary, &all, &[("RUST_LOG", "info")])
+    }
+}
+
+/// True once it has been given a partition and begins to read it.
+pub(super) fn reads(log: &str) -> bool {
+    log.contains("\"restored\"")
+}
 
 /// A running member.
 pub(super) struct Member {
@@ -34,38 +74,13 @@ pub(super) struct Lived {
 }
 
 impl Member {
-    pub(super) fn start(
-        binary: &Path,
-        bootstrap: &str,
-        overrides: &[String],
-    ) -> anyhow::Result<Self> {
-        let config = root().join("config/peers.yaml");
-        let config = config.to_string_lossy();
-        let mut arguments: Vec<String> =
-            ["--log", "json", "run", "-c", &config].map(String::from).into();
-        let fixed = [
-            format!("kafka.bootstrap_servers={bootstrap}"),
-            format!("group={GROUP}"),
-            format!("input.topic={INPUT}"),
-            format!("output.topic={EXPORT}"),
-            format!("dead_letters.topic={LETTERS}"),
-            "http.listen=127.0.0.1:0".to_owned(),
-            // Late spans come after 8 s.
-            "window.decision_wait=5s".to_owned(),
-            "decisions.remember=1m".to_owned(),
-            "second_chance.enabled=true".to_owned(),
-            "second_chance.remember=1m".to_owned(),
-        ];
-        for pair in fixed.iter().chain(overrides) {
-            arguments.extend(["--set".to_owned(), pair.clone()]);
-        }
-        let process = Tailsift::spawn(binary, &arguments, &[("RUST_LOG", "info")])?;
+    pub(super) fn start(program: &Program<'_>) -> anyhow::Result<Self> {
+        let process = program.spawn(INPUT, &[])?;
         let watch = BalanceWatch::start(&process)?;
         Ok(Self { process, watch, started: Instant::now(), usage: Usage::default() })
     }
 
     pub(super) fn wait_until_it_reads(&mut self, patience: Duration) -> anyhow::Result<()> {
-        let reads = |log: &str| log.contains("\"restored\"");
         self.process.wait_for_stderr("it has partitions", patience, reads)
     }
 
@@ -104,7 +119,7 @@ impl Member {
 
 impl Lived {
     /// Another life of the same member. Its memory began anew: that is not one line.
-    pub(super) fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: &Self) {
         self.lives += other.lives;
         self.time += other.time;
         self.cpu += other.cpu;

@@ -9,11 +9,11 @@ use super::{Soak, Soaked};
 const MIB: f64 = (1u64 << 20) as f64;
 
 pub(super) fn write(out: &mut dyn Write, soak: &Soak, soaked: &Soaked) -> std::io::Result<()> {
-    let Soaked { first, second, fed, export, letters, took, warm_up } = soaked;
+    let Soaked { rate, first, second, fed, export, letters, took, warm_up } = soaked;
     writeln!(
         out,
         "\nsoak of {} min at {} spans/s: {} records, {} spans, at most {:.1?} behind; {took:.0?} in all\n",
-        soak.minutes, soak.rate, fed.records, fed.spans, fed.behind
+        soak.minutes, rate, fed.records, fed.spans, fed.behind
     )?;
     writeln!(
         out,
