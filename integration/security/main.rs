@@ -10,6 +10,9 @@ mod grants;
 #[path = "../end_to_end/http.rs"]
 #[expect(dead_code, reason = "shared with the end-to-end tests, which use more of it")]
 mod http;
+#[path = "../faults/life.rs"]
+#[expect(dead_code, reason = "shared with the tests of faults, which use more of it")]
+mod life;
 mod matrix;
 #[path = "../end_to_end/payload.rs"]
 #[expect(dead_code, reason = "shared with the end-to-end tests, which use more of it")]
