@@ -34,7 +34,8 @@ const FIRST_CHANGE: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// For anything that should take a moment.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Verdicts are remembered for a minute: memory grows until the first are forgotten.
+/// Verdicts are remembered for a minute: memory grows until the first are forgotten. Of short runs
+/// it is the first quarter.
 const WARM_UP: Duration = Duration::from_secs(120);
 /// The exit code where there is no Kafka, as test harnesses have it.
 const SKIPPED: u8 = 77;
@@ -55,8 +56,8 @@ const BROKER: &str = "log.retention.check.interval.ms=10000\nlog.segment.delete.
 /// first violation; exit code 77 where there is no Kafka
 #[derive(Debug, Args)]
 pub(crate) struct Soak {
-    /// How long the load goes on
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1440))]
+    /// How long the load goes on; IDs and hashes of what was exported are held until the end
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=240))]
     minutes: u32,
     /// Spans a second, beside what is strewn in [default: half of what drains from a backlog here]
     #[arg(long, value_name = "SPANS/S", value_parser = clap::value_parser!(u32).range(12..=1_000_000))]
