@@ -9,7 +9,7 @@ use tailsift_fixture::IntegrationTest;
 use tailsift_kafka::{PartitionOffset, StoredRecord};
 
 use crate::payload::{failed, record, request, span};
-use crate::rig::{HOLDING, PATIENCE, Plan, Record, Rig, finished, header};
+use crate::rig::{HOLDING, PATIENCE, Plan, Record, Rig, finished, header, now_ms};
 
 pub(crate) const TESTS: &[IntegrationTest] = &[
     ("chance::a_late_failure_brings_its_trace_back_whole", a_late_failure),
@@ -17,6 +17,7 @@ pub(crate) const TESTS: &[IntegrationTest] = &[
     ("chance::a_killed_process_loses_and_repeats_no_turn", a_killed_process),
     ("chance::what_is_gone_is_said_to_be", what_is_gone),
     ("chance::what_no_budget_is_left_for_is_said_to_be", no_budget),
+    ("chance::what_is_forgotten_is_said_to_be", what_is_forgotten),
     ("chance::scattered_traces_are_brought_back_too", scattered_traces),
 ];
 
@@ -141,6 +142,41 @@ fn no_budget() -> anyhow::Result<()> {
     for export in ensure_spans(&rig, FIRST, &[3, 4])? {
         ensure!(header(&export, "tailsift.partial") == Some("budget"), "{:?}", export.headers);
     }
+    Ok(())
+}
+
+/// Stream time alone decides: the records between move the clock on by half a minute, and far
+/// beyond `second_chance.remember`.
+fn what_is_forgotten() -> anyhow::Result<()> {
+    const SECOND: u8 = FIRST + 1;
+    const REMEMBERED: &[&str] = &["--set", "second_chance.remember=1s"];
+    let rig = rig()?;
+    let begin_ms = now_ms() - 60_000;
+    let stamped = |after_ms, record: Record| Record { timestamp_ms: begin_ms + after_ms, ..record };
+    let other = |trace| record("other", Some(request(vec![span(trace, 1)])));
+    let mut records: Vec<_> =
+        [FIRST, SECOND].into_iter().flat_map(unwanted).map(|one| stamped(0, one)).collect();
+    records.extend((1..=8).map(|trace| stamped(30_000, other(trace))));
+    records.push(stamped(40_000, late_failure(FIRST)));
+    records.push(stamped(40_000, record("late", Some(request(vec![span(SECOND, 5)])))));
+    rig.produce(&records)?;
+    rig.run_until_idle(&[REMEMBERED])?;
+    for export in ensure_spans(&rig, FIRST, &[3, 4])? {
+        let told = ["tailsift.partial", "tailsift.turned_by", "tailsift.policy"];
+        let told = told.map(|name| header(&export, name));
+        ensure!(told == [Some("forgotten"), Some("0303030303030303"), Some("errors")], "{told:?}");
+    }
+
+    // The next owner knows from the log alone that the other one may be turned.
+    rig.produce(&[
+        record("later", Some(request(vec![span(FIRST, 5)]))),
+        late_failure(SECOND),
+        record("later", Some(request(vec![span(SECOND, 6)]))),
+    ])?;
+    rig.run_until_idle(&[REMEMBERED])?;
+    let expected = [(FIRST, 3), (FIRST, 4), (FIRST, 5), (SECOND, 3), (SECOND, 4), (SECOND, 6)];
+    let spans = spans_of(&rig.exports()?)?;
+    ensure!(spans == expected.map(|span| (span, 1)).into(), "{spans:?}");
     Ok(())
 }
 

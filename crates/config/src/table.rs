@@ -310,7 +310,7 @@ static SECOND_CHANCE: Section = Section {
             "remember",
             Type::Duration { min: ms(1), max: LONGEST },
             Default("2m"),
-            "How long after its verdict, or its last late span, a trace has this chance; at most decisions.remember, which is the default if it is shorter. The input topic has to hold records for as long as that and the longest wait together, and what it lags behind",
+            "How long after its verdict, or its last late span, a trace has this chance; at most decisions.remember, which is the default if it is shorter. Late spans that come later, to a verdict that is remembered, are judged and kept alone, marked `tailsift.partial: forgotten`. The input topic has to hold records for as long as that and the longest wait together, and what it lags behind",
         ),
         key(
             "timeout",

@@ -21,6 +21,9 @@ pub(crate) struct Decided {
     /// Of a dropped trace: what was known, so that late spans can be judged with the rest, and where
     /// its records are. `None` once late spans can change nothing any more.
     pub(crate) known: Option<Known>,
+    /// Late spans may turn this drop, on their own if nothing is known of the trace any more: no
+    /// policy dropped it, nor would have with what was known of it last.
+    pub(crate) may_turn: bool,
     /// Late spans want this dropped trace kept: the turn that waits for its records.
     pub(crate) turn: Option<Key>,
     /// It was dropped before: how it was turned, and which records are missing.
@@ -131,10 +134,12 @@ impl DecisionCache {
         Some(decided)
     }
 
-    /// Forgets what was known of dropped traces: it means nothing to other policies.
+    /// Forgets what was known of dropped traces: it means nothing to other policies, which turn
+    /// nothing.
     pub(crate) fn forget_facts(&mut self) {
         self.take_back();
         for decided in self.slab.iter_mut() {
+            decided.may_turn = false;
             if let Some(known) = decided.known.take() {
                 self.heap -= known.heap_bytes();
             }
@@ -246,6 +251,7 @@ impl Decided {
             facts,
             sources,
             source_bytes,
+            may_turn: self.may_turn && self.known.is_none(),
             turned: turned.map(|(turned, _)| *turned),
             missing: turned.map(|(_, missing)| missing.clone()).filter(|of| !of.is_empty()),
         }

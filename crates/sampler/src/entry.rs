@@ -35,6 +35,9 @@ pub struct Entry {
     pub sources: Option<Sources>,
     /// Bytes of those records' values.
     pub source_bytes: u64,
+    /// Of a dropped trace of which nothing is known any more: late spans may still turn it, on their
+    /// own. Of any other, false.
+    pub may_turn: bool,
     /// Of a trace that was dropped and is kept now: how it was turned.
     pub turned: Option<Turned>,
     /// Of such a trace: where records are that could not be read again.

@@ -329,18 +329,23 @@ impl Partition {
                 payload,
             });
         }
-        self.remember(trace, decision, time);
+        self.remember(trace, decision, time, common.policies);
     }
 
-    fn remember(&mut self, trace: OpenTrace, decision: Decision, time: Millis) {
+    fn remember(
+        &mut self,
+        trace: OpenTrace,
+        decision: Decision,
+        time: Millis,
+        policies: &PolicySet,
+    ) {
         let OpenTrace { trace_id, facts, sources, source_bytes, .. } = trace;
         // What a policy dropped, or the Collector's bound on size, stays dropped.
         let is_nobodys =
             decision.policy.is_none() && decision.close_reason != CloseReason::TooLarge;
-        let known = match decision.verdict {
-            Verdict::Drop if is_nobodys => Some(Known::new(&Read { facts, sources, source_bytes })),
-            Verdict::Drop | Verdict::Keep => None,
-        };
+        let is_known = decision.verdict == Verdict::Drop && is_nobodys;
+        let may_turn = is_known && !policies.late_drop(trace_id, &facts);
+        let known = is_known.then(|| Known::new(&Read { facts, sources, source_bytes }));
         self.output_bytes += ENTRY_BYTES;
         self.window.decide(Decided {
             trace_id,
@@ -348,6 +353,7 @@ impl Partition {
             through: self.next_offset,
             expiry: time + self.remember,
             known,
+            may_turn,
             turn: None,
             turned: None,
             would_have_kept: false,

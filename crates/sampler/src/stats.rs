@@ -49,9 +49,9 @@ pub struct Stats {
     pub late_spans_dropped: u64,
     /// Dropped traces that their late spans would have had kept, and that had no second chance.
     pub late_would_have_kept: u64,
-    /// Late spans of dropped traces of which nothing is known any more: a policy dropped them, they
-    /// were judged by other policies, or their second chance is over. Nobody can say what they would
-    /// have changed.
+    /// Late spans that follow a drop though nothing is known of their trace any more: a policy
+    /// dropped it, other policies judged it, or its second chance is over and they alone are no
+    /// reason to keep it. Nobody can say what they would have changed.
     pub late_spans_unjudged: u64,
     /// Dropped traces that late spans want kept; again by each owner that waits for their records.
     pub turns_asked: u64,

@@ -14,7 +14,8 @@ use tailsift_trace::{Millis, SpanId, TraceId};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecondChance {
     /// A trace may be turned this long (stream time) after its verdict or its last late span; at
-    /// most [`Limits::remember`](crate::Limits::remember).
+    /// most [`Limits::remember`](crate::Limits::remember). Late spans that come later, to a verdict
+    /// that is still remembered, are judged and exported alone ([`Partial::Forgotten`]).
     pub remember: Millis,
     /// Traces a second, on stream time and all partitions together, for which records are read
     /// again; 0 = none. Of a trace beyond it the late spans alone are exported
@@ -115,12 +116,21 @@ pub enum Partial {
     Timeout,
     /// It had more records than are [noted](crate::Sources).
     SourcesCapped,
+    /// [`SecondChance::remember`] had passed, and with it what was known of the trace: the late spans
+    /// were judged alone, and nothing was read again.
+    Forgotten,
 }
 
 impl Partial {
     /// All reasons, in the order of their declaration. Of several the first is given.
-    pub const ALL: [Self; 5] =
-        [Self::Budget, Self::Memory, Self::Gone, Self::Timeout, Self::SourcesCapped];
+    pub const ALL: [Self; 6] = [
+        Self::Budget,
+        Self::Memory,
+        Self::Gone,
+        Self::Timeout,
+        Self::SourcesCapped,
+        Self::Forgotten,
+    ];
 
     /// The name in headers and metrics.
     pub const fn name(self) -> &'static str {
@@ -130,6 +140,7 @@ impl Partial {
             Self::Gone => "gone",
             Self::Timeout => "timeout",
             Self::SourcesCapped => "sources_capped",
+            Self::Forgotten => "forgotten",
         }
     }
 }
@@ -142,6 +153,9 @@ pub struct Turned {
     pub by: Option<SpanId>,
     /// Why it is not whole, if it is not.
     pub partial: Option<Partial>,
+    /// What is missing of a [forgotten](Partial::Forgotten) trace, of others `None`: all that it has
+    /// below this offset.
+    pub missing_below: Option<i64>,
 }
 
 /// A verdict was turned: what was reported as dropped is kept.
@@ -157,7 +171,7 @@ pub struct TurnedTrace {
     pub turned: Turned,
     /// The offset of the late spans that turned it.
     pub trigger: i64,
-    /// Offsets of records that are missing.
+    /// Offsets of records that are missing; see [`Turned::missing_below`] too.
     pub missing: Vec<i64>,
     /// Spans exported, late ones included.
     pub spans: u32,

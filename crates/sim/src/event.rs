@@ -250,8 +250,12 @@ pub struct Known {
     pub expiry: Millis,
     /// Of a dropped trace: where its records are, if it is known what they said.
     pub sources: Option<Vec<i64>>,
+    /// Of a dropped trace of which that is not known any more: late spans may turn it on their own.
+    pub may_turn: bool,
     /// Of a turned trace: offsets of records that are missing.
     pub missing: Vec<i64>,
+    /// Likewise: all below is missing.
+    pub missing_below: Option<i64>,
 }
 
 /// What a cut writes down of a trace.

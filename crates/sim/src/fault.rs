@@ -150,11 +150,17 @@ pub enum Mutation {
     TurnVetoed,
     /// Restored verdicts cover whatever comes of their traces.
     PassOver,
+    /// Entries of turns do not say that all below an offset is missing.
+    ForgetMissingBelow,
+    /// That a drop may be turned is not written down once nothing else is known of it.
+    ForgetMayTurn,
+    /// What is known of a drop is never let go before its verdict.
+    ChanceForEver,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 72] = [
+    pub const ALL: [Self; 75] = [
         Self::CommitNextOffset,
         Self::ForgetOffsets,
         Self::ForgetClock,
@@ -227,6 +233,9 @@ impl Mutation {
         Self::ForgetMissing,
         Self::TurnVetoed,
         Self::PassOver,
+        Self::ForgetMissingBelow,
+        Self::ForgetMayTurn,
+        Self::ChanceForEver,
     ];
 
     /// The invariants that are seen to break, each in some world.
@@ -251,11 +260,13 @@ impl Mutation {
             Self::SkipRecord => &["covered", "exactly once"],
             Self::FalseIdleProof | Self::DropDeadLetters => &["exactly once"],
             Self::NeverTurn => &["whole"],
-            Self::LoseSource | Self::RepeatSource | Self::AnswerAnyone => &["turned"],
+            Self::LoseSource | Self::RepeatSource | Self::AnswerAnyone | Self::ChanceForEver => {
+                &["turned"]
+            }
             Self::CommitPastTriggers => &["covered"],
-            Self::CoverTriggers | Self::LoseEntriesOfTurns => &["restored"],
+            Self::CoverTriggers | Self::LoseEntriesOfTurns | Self::ForgetMayTurn => &["restored"],
             Self::TurnKept => &["one verdict"],
-            Self::ForgetMissing => &["exactly once"],
+            Self::ForgetMissing | Self::ForgetMissingBelow => &["exactly once"],
             Self::RepeatRecord => &["commit order", "counters", "verdict"],
             Self::KeepAll | Self::ForgetPolicy | Self::ForgetSwap => &["verdict"],
             Self::HalfTheWait | Self::TwiceTheWait | Self::HalfTheSettle | Self::TwiceTheSettle => {

@@ -43,8 +43,8 @@
 //! | I21 | a trace whose verdict had expired is a new one, and counted | one verdict, counters | `RestoreNewestOnly`, `RepeatRecord` |
 //! | I23, I30 | a record that nobody can read has one letter, and holds up nothing | letters, exactly once | `LettersInReplay`, `DropDeadLetters` |
 //! | I24 | another configuration changes no verdict that was written down | one verdict | `FlipRestored` |
-//! | I25 | a verdict is turned once at most, from drop to keep, and never if a policy dropped the trace, with every record that is still there and every late span, once | turned, one verdict, exactly once, counters | `LoseSource`, `RepeatSource`, `TurnKept`, `TurnVetoed`, `ForgetMissing` |
-//! | I26 | what a turn waits for is not passed by offsets, nor covered by entries, nor forgotten; an answer to an earlier assignment changes nothing | commit order and restored, covered, turned | `CommitPastTriggers`, `CoverTriggers`, `LoseEntriesOfTurns`, `AnswerAnyone`, `NeverReread` |
+//! | I25 | a verdict is turned once at most, from drop to keep, and never if a policy dropped the trace, with every record that is still there and every late span, once | turned, one verdict, exactly once, counters | `LoseSource`, `RepeatSource`, `TurnKept`, `TurnVetoed`, `ForgetMissing`, `ForgetMissingBelow`, `ChanceForEver` |
+//! | I26 | what a turn waits for is not passed by offsets, nor covered by entries, nor forgotten; an answer to an earlier assignment changes nothing | commit order and restored, covered, turned | `CommitPastTriggers`, `CoverTriggers`, `LoseEntriesOfTurns`, `ForgetMayTurn`, `AnswerAnyone`, `NeverReread` |
 //! | I27 | what is visible in the end is what a run without crashes shows: by the log in all worlds; where nothing is forgotten or left out, from the input alone | whole, exactly once | `NeverTurn` |
 //! | I32 | policies that take over at run time judge what waits, and change no verdict | verdict, one verdict | `ForgetSwap` |
 //! | I33 | each span that was handed in is kept, dropped, waiting, given up or passed over, and passed over only where a verdict covers it | balance | `ReadAfterRevoke`, `PassOver` |

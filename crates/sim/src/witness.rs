@@ -287,7 +287,9 @@ fn known_of(entry: &Entry, input: &Input) -> Result<Known, Violation> {
             .as_ref()
             .filter(|_| entry.facts.is_some() && entry.decision.verdict == Verdict::Drop)
             .map(|sources| sources.offsets().collect()),
+        may_turn: entry.may_turn,
         missing: entry.missing.iter().flat_map(Sources::offsets).collect(),
+        missing_below: entry.turned.and_then(|turned| turned.missing_below),
     })
 }
 

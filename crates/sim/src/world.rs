@@ -359,6 +359,11 @@ fn settings(plan: &Plan, mutation: Option<Mutation>) -> Vec<WorkerSettings> {
             Some(Mutation::TwiceTheWait) => limits.decision_wait.0 *= 2,
             Some(Mutation::HalfTheSettle) => settle(&mut limits, |settle| settle / 2),
             Some(Mutation::TwiceTheSettle) => settle(&mut limits, |settle| settle * 2),
+            Some(Mutation::ChanceForEver) => {
+                if let Some(chance) = &mut limits.second_chance {
+                    chance.remember = limits.remember;
+                }
+            }
             Some(Mutation::MemoryUnbounded) => limits.memory_bytes *= 4,
             Some(_) | None => {}
         }

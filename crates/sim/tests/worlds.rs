@@ -259,6 +259,7 @@ const WANTED: &[&str] = &[
     "turned: budget",
     "turned: gone",
     "turned: timeout",
+    "turned: forgotten",
     "turn logged",
     "logged while it is being turned",
     "input expired",

@@ -15,7 +15,7 @@ use super::{DecisionLogError, PolicyNames, VERSION, wire};
 /// appended; if it is full, an entry has no policy.
 ///
 /// Facts are left out if the batch was judged by other policies than those of the fingerprint
-/// `config`: what they noted would mean something else now.
+/// `config`: what they noted would mean something else now. Nor may their drops be turned.
 ///
 /// # Errors
 /// If it is not protobuf, of an unknown version, or a field says what cannot be.
@@ -158,6 +158,7 @@ impl EntryReader {
             facts: entry.facts.filter(|_| self.takes_facts).map(|message| facts(&message)),
             sources,
             source_bytes: entry.source_bytes,
+            may_turn: entry.may_turn && self.takes_facts,
             turned,
             missing,
         })
@@ -219,9 +220,14 @@ fn turned(message: &wire::Turned) -> Result<Turned, (&'static str, &'static str,
         wire::Partial::Memory => Some(Partial::Memory),
         wire::Partial::Gone => Some(Partial::Gone),
         wire::Partial::Timeout => Some(Partial::Timeout),
+        wire::Partial::SourcesCapped if message.missing_below.is_some() => Some(Partial::Forgotten),
         wire::Partial::SourcesCapped => Some(Partial::SourcesCapped),
     };
-    Ok(Turned { by, partial })
+    let missing_below = message.missing_below.filter(|_| partial == Some(Partial::Forgotten));
+    if let Some(offset @ ..0) = missing_below {
+        return Err(("missing_below", "0 or more", offset.to_string()));
+    }
+    Ok(Turned { by, partial, missing_below })
 }
 
 fn facts(message: &wire::Facts) -> Facts {

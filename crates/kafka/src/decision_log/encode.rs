@@ -161,6 +161,7 @@ fn message(entry: &Entry, read_to: i64, base_expiry: Millis) -> wire::Entry {
             .as_ref()
             .is_some_and(|sources| !Sources::is_complete(sources)),
         source_bytes: entry.source_bytes,
+        may_turn: entry.may_turn,
         turned: entry.turned.map(turned),
         missing: entry.missing.as_ref().map(|missing| missing.as_bytes().to_vec()),
     }
@@ -173,9 +174,14 @@ fn turned(turned: Turned) -> wire::Turned {
         Some(Partial::Memory) => wire::Partial::Memory,
         Some(Partial::Gone) => wire::Partial::Gone,
         Some(Partial::Timeout) => wire::Partial::Timeout,
-        Some(Partial::SourcesCapped) => wire::Partial::SourcesCapped,
+        // A reader that does not know of `missing_below` would refuse a reason that it does not know.
+        Some(Partial::SourcesCapped | Partial::Forgotten) => wire::Partial::SourcesCapped,
     };
-    wire::Turned { by: turned.by.map(|by| by.0.to_vec()), partial: partial.into() }
+    wire::Turned {
+        by: turned.by.map(|by| by.0.to_vec()),
+        partial: partial.into(),
+        missing_below: turned.missing_below,
+    }
 }
 
 fn close_reason(reason: CloseReason) -> wire::CloseReason {

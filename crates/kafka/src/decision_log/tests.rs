@@ -53,6 +53,7 @@ fn dropped(trace_id: u128) -> Entry {
         facts: Some(facts),
         sources: Some(sources),
         source_bytes: 0,
+        may_turn: false,
         turned: None,
         missing: None,
     }
@@ -73,6 +74,7 @@ fn kept(trace_id: u128, policy: u16) -> Entry {
         facts: None,
         sources: None,
         source_bytes: 0,
+        may_turn: false,
         turned: None,
         missing: None,
     }
@@ -82,7 +84,8 @@ fn kept(trace_id: u128, policy: u16) -> Entry {
 fn turned(trace_id: u128) -> Entry {
     let mut missing = Sources::default();
     [4_910, 4_990].into_iter().for_each(|offset| missing.push(offset));
-    let turned = Turned { by: Some(SpanId([7; 8])), partial: Some(Partial::Gone) };
+    let turned =
+        Turned { by: Some(SpanId([7; 8])), partial: Some(Partial::Gone), missing_below: None };
     Entry {
         kind: EntryKind::Turn,
         turned: Some(turned),
@@ -144,6 +147,24 @@ fn turns_say_what_is_missing() {
     assert_eq!(decode(&slices[0].value).unwrap().entries, part.entries);
 }
 
+/// Readers from before there was such a thing take it for a trace of too many records, and do not
+/// turn what they know nothing of.
+#[test]
+fn what_was_forgotten_is_told_so_that_earlier_readers_understand() {
+    let forgotten =
+        Turned { by: None, partial: Some(Partial::Forgotten), missing_below: Some(4_990) };
+    let drop = Entry { facts: None, sources: None, may_turn: true, ..dropped(1) };
+    let turn = Entry { turned: Some(forgotten), missing: None, ..turned(2) };
+    let part = part(vec![drop.clone(), turn]);
+    let slices = encode(&part, 1_000);
+    assert_eq!(decode(&slices[0].value).unwrap().entries, part.entries);
+    let batch = wire::DecisionBatch::decode(&*slices[0].value).unwrap();
+    let partial = batch.entries[1].turned.as_ref().unwrap().partial;
+    assert_eq!(partial, wire::Partial::SourcesCapped as i32);
+    let others = decode_batch(&slices[0].value, &mut names(), CONFIG + 1).unwrap();
+    assert_eq!(others.entries[0], Entry { may_turn: false, ..drop }, "other policies turn nothing");
+}
+
 #[test]
 fn turns_that_cannot_be_are_refused() {
     let part = part(vec![turned(2)]);
@@ -162,6 +183,14 @@ fn turns_that_cannot_be_are_refused() {
     assert_eq!(
         refused(|entry| entry.turned.as_mut().unwrap().partial = 77),
         "decision record: entries[0].turned.partial: expected a known reason, got 77"
+    );
+    assert_eq!(
+        refused(|entry| {
+            let turned = entry.turned.as_mut().unwrap();
+            (turned.partial, turned.missing_below) =
+                (wire::Partial::SourcesCapped.into(), Some(-1));
+        }),
+        "decision record: entries[0].turned.missing_below: expected 0 or more, got -1"
     );
     assert_eq!(
         refused(|entry| entry.missing = Some(vec![0x80])),

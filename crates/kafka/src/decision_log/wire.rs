@@ -71,6 +71,8 @@ pub(super) struct Entry {
     pub(super) source_bytes: u64,
     #[prost(message, optional, tag = "15")]
     pub(super) turned: Option<Turned>,
+    #[prost(bool, tag = "16")]
+    pub(super) may_turn: bool,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]
@@ -79,6 +81,8 @@ pub(super) struct Turned {
     pub(super) by: Option<Vec<u8>>,
     #[prost(enumeration = "Partial", tag = "2")]
     pub(super) partial: i32,
+    #[prost(int64, optional, tag = "3")]
+    pub(super) missing_below: Option<i64>,
 }
 
 #[derive(Clone, PartialEq, prost::Message)]

@@ -57,6 +57,11 @@ impl Rule {
         facts.spans > 0 && facts.bits.get(self.hit) != self.invert
     }
 
+    /// A match stays one, whatever other spans have; that there is none does not.
+    pub(crate) fn is_lasting(&self) -> bool {
+        !self.invert
+    }
+
     fn matches(&self, value: Value<'_>) -> bool {
         match value {
             Value::Bool(value) => value == self.value,

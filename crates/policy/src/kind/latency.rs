@@ -68,6 +68,11 @@ impl Rule {
         }
     }
 
+    /// More spans only make a trace longer.
+    pub(crate) fn is_lasting(&self) -> bool {
+        self.bounds.upper_threshold_ms == 0
+    }
+
     fn in_range(&self, facts: &Facts) -> bool {
         if !self.zero_is_a_time && (facts.start == UnixNano(0) || facts.end == UnixNano(0)) {
             return false;

@@ -72,6 +72,11 @@ impl Rule {
         facts.spans > 0 && facts.bits.get(self.hit) != self.invert
     }
 
+    /// A match stays one, whatever other spans have; that there is none does not.
+    pub(crate) fn is_lasting(&self) -> bool {
+        !self.invert
+    }
+
     fn in_range(&self, value: Value<'_>) -> bool {
         let holds = |value: i64| self.min <= value && value <= self.max;
         match value {

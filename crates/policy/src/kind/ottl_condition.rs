@@ -164,6 +164,11 @@ impl Rule {
         false
     }
 
+    /// A failure elsewhere takes a match back only if failures end the matter.
+    pub(crate) fn is_lasting(&self) -> bool {
+        self.failed.is_none()
+    }
+
     pub(crate) fn vote(&self, facts: &Facts) -> Vote {
         if self.failed.is_some_and(|failed| facts.bits.get(failed)) {
             Vote::Error

@@ -50,4 +50,9 @@ impl Rule {
             && spans >= i64::from(min_spans)
             && (max_spans == 0 || spans <= i64::from(max_spans))
     }
+
+    /// More spans take nothing back where there are never too many.
+    pub(crate) fn is_lasting(&self) -> bool {
+        self.bounds.max_spans == 0
+    }
 }

@@ -85,6 +85,11 @@ impl Rule {
         facts.spans > 0 && facts.bits.get(self.hit) != self.invert
     }
 
+    /// A match stays one, whatever other spans have; that there is none does not.
+    pub(crate) fn is_lasting(&self) -> bool {
+        !self.invert
+    }
+
     fn on_resource(&self, context: &SpanContext<'_, '_>) -> bool {
         match context.resource.iter().find(|attribute| attribute.key == self.key) {
             Some(attribute) => match text(attribute.value) {

@@ -261,6 +261,11 @@ impl Rule {
             tests.any(|test| test.holds(facts))
         }
     }
+
+    /// No other span can undo a test that holds.
+    pub(crate) fn is_lasting(&self) -> bool {
+        self.tests.iter().all(Test::is_lasting)
+    }
 }
 
 impl Test {
@@ -322,6 +327,16 @@ impl Test {
             }
             Self::Absent { seen, .. } => !facts.bits.get(*seen),
             Self::Root { seen, .. } => facts.bits.get(*seen),
+        }
+    }
+
+    fn is_lasting(&self) -> bool {
+        match self {
+            Self::Count { bounds, .. } => bounds.below.is_none(),
+            Self::Extreme { greatest: true, bounds, .. } => bounds.below.is_none(),
+            Self::Extreme { greatest: false, bounds, .. } => bounds.above.is_none(),
+            Self::Root { .. } => true,
+            Self::Sum { .. } | Self::Ratio { .. } | Self::Absent { .. } => false,
         }
     }
 }

@@ -21,29 +21,48 @@ impl PolicySet {
         self.keeper(trace_id, facts, is_told_by_late_spans)
     }
 
+    /// The first policy that wants a trace kept for these late spans, whatever else is in it: when
+    /// nothing is known of the rest any more. `None` as in [`late_keep`](Self::late_keep).
+    pub fn lone_keep(&self, trace_id: TraceId, facts: &Facts) -> Option<u16> {
+        self.keeper(trace_id, facts, |rule| is_told_by_late_spans(rule) && is_lasting(rule))
+    }
+
+    /// True if a policy says Dropped of these facts, or may say so if its budget allows: for its sake
+    /// nothing keeps the trace.
+    pub fn late_drop(&self, trace_id: TraceId, facts: &Facts) -> bool {
+        let limiters = &mut Limiters::default();
+        let mut case = Case { trace_id, facts, now: Millis(0), limiters, marked: None };
+        self.rules.iter().any(|rule| may_drop(rule, &mut case))
+    }
+
     fn keeper(
         &self,
         trace_id: TraceId,
         facts: &Facts,
         is_certain: impl Fn(&Rule) -> bool,
     ) -> Option<u16> {
-        // Only rules without a budget are asked: none looks at these.
         let limiters = &mut Limiters::default();
         let mut case = Case { trace_id, facts, now: Millis(0), limiters, marked: None };
-        let mut sampled = |rule: &Rule| rule.vote(&mut case) == Vote::Sampled;
         let mut keeper = None;
         for (place, rule) in self.rules.iter().enumerate() {
-            if let Rule::Drop(rules) = rule {
-                let may_agree = |rule: &Rule| rule.has_budget() || rule.asks_kin() || sampled(rule);
-                if rules.iter().all(may_agree) {
-                    return None;
-                }
-            } else if keeper.is_none() && is_certain(rule) && sampled(rule) {
+            if may_drop(rule, &mut case) {
+                return None;
+            }
+            let asks = keeper.is_none() && is_certain(rule) && !matches!(rule, Rule::Drop(_));
+            if asks && rule.vote(&mut case) == Vote::Sampled {
                 keeper = Some(place as u16);
             }
         }
         keeper
     }
+}
+
+/// Only rules without a budget are asked: none looks at the limiters.
+fn may_drop(rule: &Rule, case: &mut Case<'_>) -> bool {
+    let Rule::Drop(rules) = rule else { return false };
+    let mut may_agree =
+        |rule: &Rule| rule.has_budget() || rule.asks_kin() || rule.vote(case) == Vote::Sampled;
+    rules.iter().all(&mut may_agree)
 }
 
 /// More late spans never take back what it says.
@@ -55,4 +74,36 @@ fn is_told_by_late_spans(rule: &Rule) -> bool {
         return rules.iter().all(is_told_by_late_spans);
     }
     rule.is_certain() && !rule.asks_kin()
+}
+
+/// No span takes back that it wants a trace, wherever that span is. Of `failure` that is true as far
+/// as late spans tell.
+fn is_lasting(rule: &Rule) -> bool {
+    match rule {
+        Rule::Latency(rule) => rule.is_lasting(),
+        Rule::StringAttribute(rule) => rule.is_lasting(),
+        Rule::NumericAttribute(rule) => rule.is_lasting(),
+        Rule::BooleanAttribute(rule) => rule.is_lasting(),
+        Rule::SpanCount(rule) => rule.is_lasting(),
+        Rule::OttlCondition(rule) => rule.is_lasting(),
+        Rule::TraceCondition(rule) => rule.is_lasting(),
+        Rule::And(rules) => rules.iter().all(is_lasting),
+        Rule::AlwaysSample
+        | Rule::StatusCode(_)
+        | Rule::LowConfidence(_)
+        | Rule::SpanLatency(_)
+        | Rule::TraceState(_)
+        | Rule::TraceFlags(_)
+        | Rule::Failure(_) => true,
+        Rule::Not(_)
+        | Rule::Drop(_)
+        | Rule::Composite(_)
+        | Rule::Fragmented(_)
+        | Rule::Probabilistic(_)
+        | Rule::RateLimiting(_)
+        | Rule::BytesLimiting(_)
+        | Rule::Forced(_)
+        | Rule::Drift(_)
+        | Rule::RatePerKey(_) => false,
+    }
 }

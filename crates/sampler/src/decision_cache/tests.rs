@@ -14,6 +14,7 @@ fn drop_of(trace: u8, through: i64, expiry: i64) -> Decided {
         through,
         expiry: Millis(expiry),
         known: None,
+        may_turn: false,
         turn: None,
         turned: None,
         would_have_kept: false,
@@ -93,8 +94,10 @@ fn what_is_known_is_counted_as_it_changes_and_given_back() {
     assert_eq!(cache.bytes(), before + 18, "counted once");
     cache.get_mut(keys[1]).unwrap().known = None;
     assert!(cache.bytes() < before + 18);
-    cache.get_mut(keys[0]).unwrap().turned =
-        Some(Box::new((Turned { by: None, partial: None }, Sources::default())));
+    cache.get_mut(keys[0]).unwrap().turned = Some(Box::new((
+        Turned { by: None, partial: None, missing_below: None },
+        Sources::default(),
+    )));
     assert_eq!([(); 4].map(|()| pop(&mut cache, 100, 10)), [Some(1), Some(2), Some(3), None]);
     assert_eq!(cache.bytes(), 0);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tailsift_policy::{Decision, Verdict};
+use tailsift_policy::{Decision, Facts, Verdict};
 use tailsift_trace::{Batch, Chunk, Millis};
 
 use super::{Common, ENTRY_BYTES, Partition};
@@ -71,8 +71,7 @@ impl Partition {
             decided.known = None;
         }
         let Some(known) = &decided.known else {
-            common.stats.late_spans_unjudged += late.spans();
-            return false;
+            return self.is_turned_alone(key, late, common);
         };
         let mut known = known.read();
         let policies = common.policies;
@@ -84,7 +83,7 @@ impl Partition {
         };
         if let Some(keeper) = keeper {
             if self.chances.is_some() {
-                self.open_turn(key, keeper, known, late, common);
+                self.open_turn(key, keeper, Some(known), late, common);
                 return true;
             }
             if !decided.would_have_kept {
@@ -92,9 +91,29 @@ impl Partition {
                 common.stats.late_would_have_kept += 1;
             }
         }
+        decided.may_turn = !policies.late_drop(decided.trace_id, &known.facts);
         known.sources.push(late.at.offset);
         known.source_bytes = known.source_bytes.saturating_add(late.at.bytes as u64);
         decided.known = Some(Known::new(&known));
+        false
+    }
+
+    /// Judges late spans of a dropped trace alone, since nothing else is known of it any more. True
+    /// if they turn the verdict: the rest of the trace is lost.
+    fn is_turned_alone(&mut self, key: Key, late: &Late<'_, '_>, common: &mut Common<'_>) -> bool {
+        let decided =
+            self.window.decided_mut(key).expect("the index names remembered verdicts only");
+        if self.chances.is_some() && decided.may_turn {
+            let (policies, mut facts) = (common.policies, Facts::default());
+            let tally = &mut common.stats.tally;
+            policies.fold_at(Some(late.now), &mut facts, late.batch, late.chunk, tally);
+            if let Some(keeper) = policies.lone_keep(decided.trace_id, &facts) {
+                self.open_turn(key, keeper, None, late, common);
+                return true;
+            }
+            decided.may_turn = !policies.late_drop(decided.trace_id, &facts);
+        }
+        common.stats.late_spans_unjudged += late.spans();
         false
     }
 }

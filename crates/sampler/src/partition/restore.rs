@@ -79,12 +79,17 @@ impl Partition {
             let kept_late =
                 |known: &Read| policies.certain_keep(entry.trace_id, &known.facts).is_some();
             let would_have_kept = known.as_ref().is_some_and(kept_late);
+            let may_turn = match &known {
+                Some(known) => !policies.late_drop(entry.trace_id, &known.facts),
+                None => entry.may_turn,
+            };
             self.window.decide(Decided {
                 trace_id: entry.trace_id,
                 decision: entry.decision,
                 through: entry.through,
                 expiry: entry.expiry,
                 known: known.as_ref().map(Known::new),
+                may_turn,
                 turn: None,
                 turned: entry
                     .turned

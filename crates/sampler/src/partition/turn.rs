@@ -47,17 +47,19 @@ struct Found {
 }
 
 impl Partition {
-    /// Late spans turn a verdict. In a replay the last owner has paid for it.
+    /// Late spans turn a verdict; nothing can be read again if nothing is known of the trace any
+    /// more. In a replay the last owner has paid for it.
     pub(super) fn open_turn(
         &mut self,
         key: Key,
         keeper: u16,
-        known: Read,
+        known: Option<Read>,
         late: &Late<'_, '_>,
         common: &mut Common<'_>,
     ) {
         let Some(decided) = self.window.decided_mut(key) else { return };
-        let bytes = known.source_bytes;
+        let is_forgotten = known.is_none();
+        let Read { sources, source_bytes, .. } = known.unwrap_or_default();
         let spans = late.batch.spans_of(late.chunk);
         let failed = spans.iter().find(|span| span.status == StatusCode::ERROR);
         let decision = Decision {
@@ -72,8 +74,8 @@ impl Partition {
             trigger: late.at.offset,
             decision,
             by: failed.or(spans.first()).and_then(|span| span.span_id),
-            sources: known.sources,
-            source_bytes: known.source_bytes,
+            sources,
+            source_bytes,
             late: late.payload(),
             spans: late.chunk.spans.end - late.chunk.spans.start,
             headers: late.at.headers.into(),
@@ -89,9 +91,12 @@ impl Partition {
         let turn = self.turns.open(turn, arrival);
         decided.turn = Some(turn);
         common.stats.turns_asked += 1;
-        let is_paid = self.replay.is_some()
-            || self.chances.as_mut().is_some_and(|chances| chances.budget.take(bytes, late.now));
-        if !is_paid {
+        if is_forgotten {
+            self.turns.refuse(turn, Partial::Forgotten);
+            return;
+        }
+        let mut pays = |chances: &mut Chances| chances.budget.take(source_bytes, late.now);
+        if self.replay.is_none() && !self.chances.as_mut().is_some_and(&mut pays) {
             self.turns.refuse(turn, Partial::Budget);
         }
     }
@@ -135,7 +140,7 @@ impl Partition {
         self.settle_turn(key, found, common);
     }
 
-    /// Exports the late spans alone of turns that are over the budget.
+    /// Exports the late spans alone of turns for which nothing is read again.
     pub(super) fn settle_refused(&mut self, common: &mut Common<'_>) {
         while let Some((key, why)) = self.turns.pop_refused() {
             self.give_up_turn(key, why, common);
@@ -189,12 +194,15 @@ impl Partition {
     fn settle_turn(&mut self, key: Key, found: Found, common: &mut Common<'_>) {
         let Some(turn) = self.turns.close(key) else { return };
         let time = self.clock.now().unwrap_or(self.wall);
-        let turned = Turned { by: turn.by, partial: found.partial };
-        let Turn { decided: verdict, trace_id, trigger, decision, .. } = turn;
+        let Turn { decided: verdict, trace_id, trigger, decision, by, .. } = turn;
+        let is_forgotten = found.partial == Some(Partial::Forgotten);
+        let missing_below = is_forgotten.then_some(trigger);
+        let turned = Turned { by, partial: found.partial, missing_below };
         found.count(&turn, common.stats);
         let decided = self.window.decided_mut(verdict).expect("what is being turned is remembered");
         decided.turn = None;
         decided.known = None;
+        decided.may_turn = false;
         decided.decision = decision;
         decided.through = self.next_offset;
         decided.expiry = decided.expiry.max(time + self.remember);

@@ -22,6 +22,7 @@ fn entry(trace: u8) -> Entry {
         facts: None,
         sources: None,
         source_bytes: 0,
+        may_turn: false,
         turned: None,
         missing: None,
     }

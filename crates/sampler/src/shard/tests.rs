@@ -12,6 +12,7 @@ use crate::{Balance, Export, LiveFrom, Part};
 mod balance;
 mod budgets;
 mod chance;
+mod forgotten;
 mod kin;
 mod restore;
 mod structural;

@@ -86,12 +86,16 @@ pub(crate) struct Decided {
     pub(crate) through: i64,
     /// The next cut has to write it down, as this.
     pub(crate) unlogged: Option<EntryKind>,
-    /// Of a drop, as long as late spans may change it.
+    /// Of a drop, as long as late spans may change it with the rest.
     pub(crate) dropped: Option<Dropped>,
+    /// Of a drop that late spans may change, on their own if need be.
+    pub(crate) may_turn: bool,
     /// Late spans that wait for the other records of their trace.
     pub(crate) turn: Option<Turn>,
     /// Of a turned trace: records that are missing.
     pub(crate) missing: Vec<i64>,
+    /// Likewise: all below.
+    pub(crate) missing_below: Option<i64>,
 }
 
 impl Assignment {
@@ -317,9 +321,19 @@ impl Assignment {
             let mut decided = life.decided.clone()?;
             decided.renew(self.clock.now(), view.limits.remember);
             let through = decided.through_at(self.next_offset);
-            let Decided { verdict, expiry, unlogged, dropped, missing, .. } = decided;
-            let sources = dropped.map(|dropped| dropped.sources);
-            let known = Known { trace: *trace, verdict, through, expiry, sources, missing };
+            let Decided { verdict, expiry, unlogged, dropped, missing, missing_below, .. } =
+                decided;
+            let may_turn = decided.may_turn && dropped.is_none();
+            let known = Known {
+                trace: *trace,
+                verdict,
+                through,
+                expiry,
+                sources: dropped.map(|dropped| dropped.sources),
+                may_turn,
+                missing,
+                missing_below,
+            };
             unlogged.map(|kind| CutEntry { known, kind })
         };
         self.lives.iter().filter_map(owed).collect()
@@ -442,8 +456,10 @@ impl Assignment {
             through: self.next_offset,
             unlogged: Some(EntryKind::Decide),
             dropped: is_drop.then_some(Dropped { spans, sources }),
+            may_turn: is_drop,
             turn: None,
             missing: Vec::new(),
+            missing_below: None,
         });
         if judgement.verdict == Verdict::Keep {
             self.owed.push((judgement.trace, life.spans.clone(), false));
@@ -456,23 +472,14 @@ impl Assignment {
     fn turned(&mut self, turning: &Turning, view: &View<'_>) {
         let life = self.lives.get_mut(&turning.trace);
         let Some(decided) = life.and_then(|life| life.decided.as_mut()) else { return };
-        decided.verdict = Verdict::Keep;
-        decided.expiry = decided.expiry.max(turning.at + view.limits.remember);
-        decided.through = self.next_offset;
-        decided.unlogged = match decided.unlogged {
-            Some(EntryKind::Decide) => Some(EntryKind::Decide),
-            Some(EntryKind::Late | EntryKind::Turn) | None => Some(EntryKind::Turn),
-        };
-        decided.turn = None;
-        decided.dropped = None;
-        decided.missing.clone_from(&turning.missing);
+        decided.settle(turning, self.next_offset, view);
         self.owed.push((turning.trace, turning.spans.clone(), false));
     }
 
     /// What was known of drops means nothing to other policies.
     fn forget_drops(&mut self) {
         for decided in self.lives.values_mut().filter_map(|life| life.decided.as_mut()) {
-            decided.dropped = None;
+            (decided.dropped, decided.may_turn) = (None, false);
         }
     }
 }

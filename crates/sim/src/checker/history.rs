@@ -46,6 +46,8 @@ pub(crate) struct Said {
     pub(crate) verdict: Verdict,
     /// Of a turned trace: records that are missing.
     pub(crate) missing: Vec<i64>,
+    /// Likewise: all below.
+    missing_below: Option<i64>,
     pub(crate) through: i64,
     pub(crate) expiry: Millis,
 }
@@ -64,6 +66,7 @@ impl History {
                     kind: entry.kind,
                     verdict: entry.decision.verdict,
                     missing: entry.missing.iter().flat_map(Sources::offsets).collect(),
+                    missing_below: entry.turned.and_then(|turned| turned.missing_below),
                     through: entry.through,
                     expiry: entry.expiry,
                 });
@@ -126,7 +129,8 @@ impl History {
         let life = later.take_while(|said| said.kind != EntryKind::Decide);
         let turned = |said: &&Said| said.kind == EntryKind::Turn;
         let last = life.into_iter().find(turned).unwrap_or(&entries[first]);
-        last.verdict == Verdict::Keep && !last.missing.contains(&offset)
+        let is_lost = last.missing_below.is_some_and(|below| offset < below);
+        last.verdict == Verdict::Keep && !is_lost && !last.missing.contains(&offset)
     }
 
     /// The newest entry of a trace.

@@ -1,12 +1,13 @@
 //! What late spans do to a remembered verdict, by the book.
 
+use tailsift_policy::Verdict;
 use tailsift_sampler::EntryKind;
 use tailsift_trace::Millis;
 
 use crate::checker::View;
 use crate::checker::book::{Come, Decided};
-use crate::event::Known;
-use crate::model::keeps;
+use crate::event::{Known, Turning};
+use crate::model::{is_vetoed, keeps};
 
 /// What is known of a dropped trace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub(crate) struct Turn {
     pub(crate) late: Vec<usize>,
     /// What was known of the trace before.
     pub(crate) of: Dropped,
+    /// Nothing was any more.
+    pub(crate) is_forgotten: bool,
 }
 
 /// A trace's spans in a record that came after its verdict.
@@ -40,9 +43,9 @@ pub(crate) struct Late<'a> {
 impl Decided {
     /// A verdict that was read back.
     pub(crate) fn restored(known: &Known, partition: i32, view: &View<'_>) -> Self {
-        let Known { trace, verdict, through, expiry, ref sources, ref missing } = *known;
-        let missing = missing.clone();
-        let dropped = sources.clone().map(|sources| {
+        let Known { trace, verdict, through, expiry, missing_below, .. } = *known;
+        let Known { sources, missing, .. } = known.clone();
+        let dropped = sources.map(|sources| {
             let input = &view.broker.input;
             let log = &input.logs[partition as usize];
             let records = log.iter().filter(|record| sources.contains(&record.offset));
@@ -52,7 +55,21 @@ impl Decided {
             spans.sort_unstable();
             Dropped { spans, sources }
         });
-        Self { verdict, expiry, through, unlogged: None, dropped, turn: None, missing }
+        let may_turn = dropped.as_ref().map_or(known.may_turn, |dropped| {
+            let spans = dropped.spans.iter().map(|span| &view.broker.input.spans[*span]);
+            !is_vetoed(&spans.collect::<Vec<_>>())
+        });
+        Self {
+            verdict,
+            expiry,
+            through,
+            unlogged: None,
+            dropped,
+            may_turn,
+            turn: None,
+            missing,
+            missing_below,
+        }
     }
 
     /// True if late spans wait for the rest of their trace from now on, or did already.
@@ -67,7 +84,7 @@ impl Decided {
         if lag.is_some_and(|lag| !late.in_replay && self.expiry - lag <= late.now) {
             self.dropped = None;
         }
-        let Some(dropped) = &mut self.dropped else { return false };
+        let Some(dropped) = &mut self.dropped else { return self.is_turned_alone(late, view) };
         let mut spans = dropped.spans.clone();
         spans.extend(late.spans);
         spans.sort_unstable();
@@ -78,14 +95,51 @@ impl Decided {
                 before: late.come.before,
                 late: late.spans.to_vec(),
                 of: dropped.clone(),
+                is_forgotten: false,
             });
             return true;
         }
+        self.may_turn = !is_vetoed(&all);
         dropped.spans = spans;
         if dropped.sources.last() != Some(&late.come.offset) {
             dropped.sources.push(late.come.offset);
         }
         false
+    }
+
+    /// The same where nothing is known of the trace any more.
+    fn is_turned_alone(&mut self, late: &Late<'_>, view: &View<'_>) -> bool {
+        if view.limits.second_chance.is_none() || !self.may_turn {
+            return false;
+        }
+        let all: Vec<_> = late.spans.iter().map(|span| &view.broker.input.spans[*span]).collect();
+        self.may_turn = !is_vetoed(&all);
+        let is_turned = keeps(&all, view.all_policies);
+        if is_turned {
+            self.turn = Some(Turn {
+                trigger: late.come.offset,
+                before: late.come.before,
+                late: late.spans.to_vec(),
+                of: Dropped { spans: Vec::new(), sources: Vec::new() },
+                is_forgotten: true,
+            });
+        }
+        is_turned
+    }
+
+    /// It is turned, when all below an offset was read.
+    pub(crate) fn settle(&mut self, turning: &Turning, next_offset: i64, view: &View<'_>) {
+        self.verdict = Verdict::Keep;
+        self.expiry = self.expiry.max(turning.at + view.limits.remember);
+        self.through = next_offset;
+        self.unlogged = match self.unlogged {
+            Some(EntryKind::Decide) => Some(EntryKind::Decide),
+            Some(EntryKind::Late | EntryKind::Turn) | None => Some(EntryKind::Turn),
+        };
+        let forgotten = self.turn.take().filter(|turn| turn.is_forgotten);
+        self.missing_below = forgotten.map(|turn| turn.trigger);
+        (self.dropped, self.may_turn) = (None, false);
+        self.missing.clone_from(&turning.missing);
     }
 
     /// At a cut: a verdict that is being turned is written again before it expires.

@@ -10,7 +10,7 @@
 //! Once an owner that was replaced wrote something, another's batch of the same number is passed over,
 //! and states are not compared either.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tailsift_policy::Verdict;
 use tailsift_sampler::DecisionBatch;
@@ -53,6 +53,8 @@ struct Snapshot {
     turns: BTreeMap<usize, (i64, Vec<usize>)>,
     /// Verdicts, what they cover and when they expire.
     known: BTreeMap<usize, (Verdict, i64, Millis)>,
+    /// Drops that late spans may turn, on their own if need be.
+    may_turn: BTreeSet<usize>,
     blurred: bool,
 }
 
@@ -64,8 +66,11 @@ impl Snapshot {
             Some((*trace, (decided.verdict, decided.through, decided.expiry)))
         });
         let turns = assignment.turns();
+        let drops = assignment.lives.iter();
+        let may_turn = drops.filter(|(_, life)| life.decided.as_ref().is_some_and(|d| d.may_turn));
         Self {
             at,
+            may_turn: may_turn.map(|(trace, _)| *trace).collect(),
             turns: turns.map(|(t, turn)| (*t, (turn.trigger, turn.late.clone()))).collect(),
             waiting: waiting.map(|(t, l)| (*t, (l.first_offset, l.spans.clone()))).collect(),
             known: known.collect(),
@@ -220,7 +225,10 @@ impl Restored {
         }
         match self.snapshot(&taken, view) {
             Some(snapshot) if may_not_turn && !snapshot.turns.is_empty() => Ok(()),
-            Some(snapshot) => compare(snapshot, assignment, partition),
+            Some(snapshot) => {
+                compare(snapshot, assignment, partition)?;
+                if may_not_turn { Ok(()) } else { compare_drops(snapshot, assignment, partition) }
+            }
             None => Ok(()),
         }
     }
@@ -250,6 +258,27 @@ fn compare(snapshot: &Snapshot, assignment: &Assignment, partition: i32) -> Resu
     let (then, now) = (live(snapshot), live(&now));
     if now != then {
         return differs(format!("partition {partition}: {now:?} are remembered, {then:?} were"));
+    }
+    Ok(())
+}
+
+/// The same of what late spans may turn. Whatever policies noted means nothing to others.
+fn compare_drops(
+    snapshot: &Snapshot,
+    assignment: &Assignment,
+    partition: i32,
+) -> Result<(), Violation> {
+    let now = Snapshot::of(assignment, snapshot.at);
+    if snapshot.blurred || now.blurred {
+        return Ok(());
+    }
+    let live = snapshot.live(snapshot.at.offset, snapshot.at.now);
+    let of = |of: &Snapshot| -> Vec<usize> {
+        of.may_turn.iter().copied().filter(|trace| live.contains_key(trace)).collect()
+    };
+    let (then, now) = (of(snapshot), of(&now));
+    if now != then {
+        return differs(format!("partition {partition}: {now:?} may be turned, {then:?} could"));
     }
     Ok(())
 }

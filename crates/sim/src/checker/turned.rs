@@ -1,6 +1,7 @@
 //! A verdict is turned once its trace's records are there, or are given up for a reason that holds:
 //! of a drop that its late spans want kept, by an answer that its owner asked for, with every record
-//! that is still to be had and every late span, once.
+//! that is still to be had and every late span, once. Where nothing is known of the trace any more,
+//! they must want that on their own, and are all of it.
 
 use tailsift_policy::Verdict;
 use tailsift_sampler::Partial;
@@ -81,9 +82,10 @@ fn check_reason(
         }
         Some(Partial::Budget) => is_short && *missing == turn.of.sources,
         Some(Partial::Memory) => view.plan.has_tight_memory() && *missing == turn.of.sources,
+        Some(Partial::Forgotten) => missing.is_empty(),
         Some(Partial::SourcesCapped) => false,
     };
-    if holds {
+    if holds && turn.is_forgotten == (partial == Some(Partial::Forgotten)) {
         return Ok(());
     }
     wrong(format!("trace {trace} is turned ({partial:?}, without {missing:?}) by {cause:?}"))

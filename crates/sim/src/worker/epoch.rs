@@ -120,6 +120,13 @@ impl Worker {
             Some(Mutation::ForgetMissing) => {
                 part.entries.iter_mut().for_each(|entry| entry.missing = None);
             }
+            Some(Mutation::ForgetMissingBelow) => {
+                let turned = part.entries.iter_mut().filter_map(|entry| entry.turned.as_mut());
+                turned.for_each(|turned| turned.missing_below = None);
+            }
+            Some(Mutation::ForgetMayTurn) => {
+                part.entries.iter_mut().for_each(|entry| entry.may_turn = false);
+            }
             Some(Mutation::DropExport) => drop(part.exports.pop()),
             Some(Mutation::RepeatExport) => part.exports.extend(part.exports.last().cloned()),
             Some(_) | None => {}

@@ -189,7 +189,9 @@ impl Worker {
     fn understood(&self, batch: &DecisionBatch) -> DecisionBatch {
         let mut batch = batch.clone();
         if batch.config != self.settings.config {
-            batch.entries.iter_mut().for_each(|entry| entry.facts = None);
+            for entry in &mut batch.entries {
+                (entry.facts, entry.may_turn) = (None, false);
+            }
         }
         batch
     }

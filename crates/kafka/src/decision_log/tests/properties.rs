@@ -46,7 +46,7 @@ fn decisions() -> impl Strategy<Value = Decision> {
 fn entries() -> impl Strategy<Value = Entry> {
     let kind = prop::sample::select(vec![EntryKind::Decide, EntryKind::Late, EntryKind::Turn]);
     let facts = prop::option::of(facts());
-    let places = (prop::option::of(sources()), any::<u64>());
+    let places = (prop::option::of(sources()), any::<u64>(), any::<bool>());
     let turned = (prop::option::of(turned()), prop::option::of(missing()));
     let trace_id = 1..=u128::MAX;
     (trace_id, kind, decisions(), 0..=i64::MAX, any::<i64>(), facts, places, turned).prop_map(
@@ -59,6 +59,7 @@ fn entries() -> impl Strategy<Value = Entry> {
             facts,
             sources: places.0,
             source_bytes: places.1,
+            may_turn: places.2,
             turned: turned.0,
             missing: turned.1,
         },
@@ -68,7 +69,10 @@ fn entries() -> impl Strategy<Value = Entry> {
 fn turned() -> impl Strategy<Value = Turned> {
     let by = prop::option::of((1..=u64::MAX).prop_map(|id| SpanId(id.to_be_bytes())));
     let partial = prop::option::of(prop::sample::select(&Partial::ALL[..]));
-    (by, partial).prop_map(|(by, partial)| Turned { by, partial })
+    (by, partial, 0..=i64::MAX).prop_map(|(by, partial, below)| {
+        let missing_below = (partial == Some(Partial::Forgotten)).then_some(below);
+        Turned { by, partial, missing_below }
+    })
 }
 
 /// Offsets that could all be noted.

@@ -41,7 +41,7 @@ fn headers(close_reason: CloseReason, chance: Chance, turned: Option<Turned>) ->
 fn exports_say_why_they_are_kept_and_what_is_missing() {
     let turned = |by: Option<u8>, partial| {
         let by = by.map(|byte| SpanId([byte; 8]));
-        Some(Turned { by, partial })
+        Some(Turned { by, partial, missing_below: None })
     };
     let half = Chance::Threshold(Threshold(1 << 55));
     for (reason, chance, turned, expected) in [

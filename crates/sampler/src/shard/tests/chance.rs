@@ -194,7 +194,7 @@ fn over_the_budget_the_late_spans_go_alone() {
     let part = commit(&mut shard).unwrap();
     assert_eq!((payload(&part).as_str(), entries(&part).as_str()), ("!", "a keep <4"));
     assert_eq!(part.entries[0].turned.unwrap().partial, Some(Partial::Budget));
-    assert_eq!(shard.stats().turns_partial, [1, 0, 0, 0, 0]);
+    assert_eq!(shard.stats().turns_partial, [1, 0, 0, 0, 0, 0]);
 }
 
 #[test]
@@ -205,11 +205,10 @@ fn the_chance_ends_and_what_was_known_is_let_go() {
     let before = shard.gauges().decision_bytes;
     feed(&mut shard, &[(3, 4099, &[PLAIN]), (4, 7098, &[PLAIN])]);
     commit(&mut shard);
-    feed(&mut shard, &[(5, 10_099, &[FAILED])]);
-    assert_eq!(shard.poll_reread(), None, "3 s after its last late span");
+    feed(&mut shard, &[(5, 10_099, &[PLAIN])]);
     let part = commit(&mut shard).unwrap();
     assert_eq!((entries(&part).as_str(), part.exports.len()), ("a+ drop <6", 0));
-    assert_eq!(part.entries[0].facts, None);
+    assert_eq!((part.entries[0].facts.as_ref(), part.entries[0].may_turn), (None, true));
     assert_eq!(shard.stats().late_spans_unjudged, 1);
     assert!(shard.gauges().decision_bytes < before);
 }
@@ -319,7 +318,7 @@ fn turns_go_last_when_memory_is_short() {
     shard.handle_record(&at(3, 1300), &batch(&[large]));
     assert_eq!(shard.gauges().turns, 1);
     shard.handle_record(&at(4, 1400), &batch(&[large]));
-    assert_eq!((shard.gauges().turns, shard.stats().turns_partial), (0, [0, 1, 0, 0, 0]));
+    assert_eq!((shard.gauges().turns, shard.stats().turns_partial), (0, [0, 1, 0, 0, 0, 0]));
     let part = commit(&mut shard).unwrap();
     assert_eq!((exported(&part).as_str(), payload(&part).len()), ("a2", 32 << 10));
 }

@@ -248,6 +248,7 @@ fn a_verdict_is_restored_as_long_as_its_records_or_late_spans_may_come() {
             facts: None,
             sources: None,
             source_bytes: 0,
+            may_turn: false,
             turned: None,
             missing: None,
         },

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use serde_json::{Value, json};
-use tailsift_sampler::Partial;
+use tailsift_sampler::{Partial, Turned};
 
 use super::super::json::object;
 use super::super::text::{chance, closed, counted, shown, trace, verdict_word};
@@ -44,11 +44,7 @@ pub(super) fn json(report: &Report) -> Value {
             "at_ms": recorded.at_ms,
             "stream_time_ms": recorded.stream_time_ms,
             "late": recorded.late,
-            "turned": recorded.turned.map(|turned| json!({
-                "by": turned.by.map(|by| by.to_string()),
-                "partial": turned.partial.map(Partial::name),
-                "records_missing": recorded.missing,
-            })),
+            "turned": recorded.turned.map(|turned| turned_json(turned, recorded.missing)),
             "config": format!("{:016x}", recorded.config),
             "same_policies": recorded.config == report.config,
         })
@@ -60,6 +56,20 @@ pub(super) fn json(report: &Report) -> Value {
         "spans": report.exported.spans,
         "spans_missing": report.exported.missing,
     });
+    object
+}
+
+/// How many records are missing is not known where all below an offset are.
+fn turned_json(turned: Turned, missing: usize) -> Value {
+    let mut object = json!({
+        "by": turned.by.map(|by| by.to_string()),
+        "partial": turned.partial.map(Partial::name),
+        "records_missing": missing,
+    });
+    if let Some(below) = turned.missing_below {
+        object["missing_below"] = below.into();
+        object["records_missing"] = Value::Null;
+    }
     object
 }
 
@@ -128,9 +138,14 @@ fn decided(out: &mut impl Write, recorded: &Recorded, same: bool) -> io::Result<
             "              turned: it was dropped, until a late span wanted it kept ({by})"
         )?;
         if let Some(partial) = turned.partial {
-            let records = counted(recorded.missing as u64, "record");
-            let why = partial.name();
-            writeln!(out, "              partial: {why}, {records} could not be read again")?;
+            let what = match turned.missing_below {
+                Some(below) => format!("what it has below offset {below} was not read again"),
+                None => {
+                    let records = counted(recorded.missing as u64, "record");
+                    format!("{records} could not be read again")
+                }
+            };
+            writeln!(out, "              partial: {}, {what}", partial.name())?;
         }
     }
     if recorded.late > 0 {

@@ -20,7 +20,8 @@ pub(crate) const PARTIAL: Metric = Metric::counter(
     "tailsift_second_chances_partial_total",
     &["worker", "reason"],
     "Of those, traces that were kept without some of their records: budget, memory (nothing was \
-     read again), gone (not in the topic any more), timeout, sources_capped (too many records).",
+     read again), gone (not in the topic any more), timeout, sources_capped (too many records), \
+     forgotten (second_chance.remember had passed: nothing was read again).",
 );
 /// What was had back.
 pub(super) const SPANS: Metric = Metric::stats(
@@ -54,6 +55,7 @@ pub(super) const WAITING_SPANS: Metric = Metric::gauges(
 pub(super) const UNJUDGED: Metric = Metric::stats(
     "tailsift_late_spans_unjudged_total",
     |stats| stats.late_spans_unjudged,
-    "Late spans of dropped traces of which nothing is known any more: a policy dropped them, they \
-     were judged by other policies, or their second chance is over.",
+    "Late spans that follow a drop though nothing is known of their trace any more: a policy \
+     dropped it, other policies judged it, or second_chance.remember has passed and they alone are \
+     no certain reason to keep it.",
 );

@@ -83,9 +83,9 @@ const NOTHING: Exported = Exported { records: 0, spans: 0, missing: 1 };
 
 #[test]
 fn a_turned_verdict_says_by_what_and_what_is_missing() {
-    let of = |partial, missing| {
+    let of = |partial, missing, missing_below| {
         let by = Some(tailsift_trace::SpanId([0xcd; 8]));
-        let turned = Some(tailsift_sampler::Turned { by, partial });
+        let turned = Some(tailsift_sampler::Turned { by, partial, missing_below });
         let recorded = Recorded { turned, missing, ..recorded(Verdict::Keep, 7, 0) };
         let report = report(Vec::new(), Some(recorded), NOTHING);
         let mut out = Vec::new();
@@ -96,12 +96,19 @@ fn a_turned_verdict_says_by_what_and_what_is_missing() {
         (told, json(&report)["recorded"]["turned"].to_string())
     };
     let turned = "turned: it was dropped, until a late span wanted it kept (cdcdcdcdcdcdcdcd)";
-    let (told, json) = of(None, 0);
+    let (told, json) = of(None, 0, None);
     assert_eq!(told, [turned]);
     assert_eq!(json, r#"{"by":"cdcdcdcdcdcdcdcd","partial":null,"records_missing":0}"#);
-    let (told, json) = of(Some(tailsift_sampler::Partial::Gone), 2);
+    let (told, json) = of(Some(tailsift_sampler::Partial::Gone), 2, None);
     assert_eq!(told, [turned, "partial: gone, 2 records could not be read again"]);
     assert_eq!(json, r#"{"by":"cdcdcdcdcdcdcdcd","partial":"gone","records_missing":2}"#);
+    let (told, json) = of(Some(tailsift_sampler::Partial::Forgotten), 0, Some(42));
+    assert_eq!(
+        told,
+        [turned, "partial: forgotten, what it has below offset 42 was not read again"]
+    );
+    let below = r#"{"by":"cdcdcdcdcdcdcdcd","missing_below":42,"partial":"forgotten","#;
+    assert_eq!(json, format!(r#"{below}"records_missing":null}}"#));
 }
 
 #[test]
