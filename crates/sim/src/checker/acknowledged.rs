@@ -36,7 +36,9 @@ pub(crate) fn check_batch(
                 .filter(|span| input.spans[**span].trace == trace && !exported.contains(*span));
             // Records that a turn could not read again are in no export.
             let mut left_out = entry.missing.iter().flat_map(Sources::offsets);
-            if left_out.any(|offset| offset == record.offset) {
+            let below = entry.turned.and_then(|turned| turned.missing_below);
+            let is_forgotten = below.is_some_and(|below| record.offset < below);
+            if is_forgotten || left_out.any(|offset| offset == record.offset) {
                 continue;
             }
             if let Some(span) = missing.next()

@@ -227,7 +227,11 @@ impl Restored {
             Some(snapshot) if may_not_turn && !snapshot.turns.is_empty() => Ok(()),
             Some(snapshot) => {
                 compare(snapshot, assignment, partition)?;
-                if may_not_turn { Ok(()) } else { compare_drops(snapshot, assignment, partition) }
+                // What policies noted means nothing to others.
+                match view.plan.reconfigures {
+                    true => Ok(()),
+                    false => compare_drops(snapshot, assignment, partition),
+                }
             }
             None => Ok(()),
         }
@@ -262,7 +266,7 @@ fn compare(snapshot: &Snapshot, assignment: &Assignment, partition: i32) -> Resu
     Ok(())
 }
 
-/// The same of what late spans may turn. Whatever policies noted means nothing to others.
+/// The same of what late spans may turn.
 fn compare_drops(
     snapshot: &Snapshot,
     assignment: &Assignment,
