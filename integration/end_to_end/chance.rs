@@ -156,9 +156,9 @@ fn what_is_forgotten() -> anyhow::Result<()> {
     let other = |trace| record("other", Some(request(vec![span(trace, 1)])));
     let mut records: Vec<_> =
         [FIRST, SECOND].into_iter().flat_map(unwanted).map(|one| stamped(0, one)).collect();
-    records.extend((1..=8).map(|trace| stamped(30_000, other(trace))));
-    records.push(stamped(40_000, late_failure(FIRST)));
-    records.push(stamped(40_000, record("late", Some(request(vec![span(SECOND, 5)])))));
+    records.extend((1..=16).map(|trace| stamped(30_000 + 100 * i64::from(trace), other(trace))));
+    records.push(stamped(50_000, late_failure(FIRST)));
+    records.push(stamped(50_000, record("late", Some(request(vec![span(SECOND, 5)])))));
     rig.produce(&records)?;
     rig.run_until_idle(&[REMEMBERED])?;
     for export in ensure_spans(&rig, FIRST, &[3, 4])? {
