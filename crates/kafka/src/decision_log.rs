@@ -12,7 +12,7 @@ mod shared;
 mod wire;
 
 pub use decode::decode_batch;
-pub(crate) use encode::{EncodedSlice, encode_batch};
+pub use encode::{EncodedSlice, encode_batch};
 pub use error::{DecisionLogError, UnknownVersion};
 pub use key::{parse_batch_key, scope_of};
 pub use metadata::CommitMetadata;

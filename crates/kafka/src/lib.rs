@@ -34,8 +34,8 @@ pub use dead_letters::{
     Refusal, Sent, StoredLetter,
 };
 pub use decision_log::{
-    CommitMetadata, DecisionLogError, PolicyNames, SharedPolicyNames, UnknownVersion, decode_batch,
-    parse_batch_key, scope_of,
+    CommitMetadata, DecisionLogError, EncodedSlice, PolicyNames, SharedPolicyNames, UnknownVersion,
+    decode_batch, encode_batch, parse_batch_key, scope_of,
 };
 pub use embedded::EmbeddedBroker;
 pub use error::{

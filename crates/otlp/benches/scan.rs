@@ -3,10 +3,8 @@
 //! `cargo bench -p tailsift-otlp`: divide "items" for spans/s; the allocation columns of `scan`
 //! stay empty.
 
-use std::path::Path;
-
 use divan::counter::{BytesCount, ItemsCount};
-use divan::{AllocProfiler, Bencher, Divan, black_box};
+use divan::{AllocProfiler, Bencher, black_box};
 use mimalloc::MiMalloc;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{
@@ -16,6 +14,7 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::Event;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
 use prost::Message;
+use tailsift_fixture::{bench_main, recorded_values};
 use tailsift_otlp::{
     Preset, RedactionAction, RedactionKeys, RedactionRule, RedactionValues, Redactor, Scanner,
     TagValues, jaeger_to_protobuf, json_to_protobuf, zipkin_to_protobuf,
@@ -26,12 +25,7 @@ use tailsift_trace::Interest;
 static ALLOCATOR: AllocProfiler<MiMalloc> = AllocProfiler::new(MiMalloc);
 
 fn main() {
-    // `cargo test` runs each once, whatever it hands to tests beside.
-    if std::env::args().any(|argument| argument == "--bench") {
-        divan::main();
-    } else {
-        Divan::default().test_benches();
-    }
+    bench_main();
 }
 
 /// Records as they come.
@@ -56,8 +50,8 @@ struct Records {
 impl Load {
     fn records(self) -> Records {
         let payloads = match self {
-            Self::RecordedKeyed => recorded("otlp_proto_keyed.bin"),
-            Self::RecordedUnkeyed => recorded("otlp_proto_unkeyed.bin"),
+            Self::RecordedKeyed => recorded_values("otlp_proto_keyed.bin"),
+            Self::RecordedUnkeyed => recorded_values("otlp_proto_unkeyed.bin"),
             Self::Bulk => (0..64).map(|seed| bulk(seed).encode_to_vec()).collect(),
         };
         let mut scanner = scanner();
@@ -190,7 +184,7 @@ fn convert(bencher: Bencher<'_, '_>, format: Foreign) {
             ("zipkin_json.bin", |value| zipkin_to_protobuf(value, TagValues::Texts).ok())
         }
     };
-    let payloads = recorded(file);
+    let payloads = recorded_values(file);
     bencher
         .counter(ItemsCount::new(907usize))
         .counter(BytesCount::new(payloads.iter().map(Vec::len).sum::<usize>()))
@@ -203,39 +197,6 @@ fn convert(bencher: Bencher<'_, '_>, format: Foreign) {
 
 fn scanner() -> Scanner {
     Scanner::new(Interest::new(["prediction_confidence", "model_version", "http.route"]))
-}
-
-/// The values of a recorded file (framing: `integration/corpus/README.md`).
-fn recorded(file: &str) -> Vec<Vec<u8>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../integration/corpus").join(file);
-    let bytes = std::fs::read(path).expect("the corpus is in the repository");
-    let mut rest = &*bytes;
-    let mut values = Vec::new();
-    while !rest.is_empty() {
-        blob(&mut rest);
-        values.push(blob(&mut rest).to_vec());
-        take(&mut rest, 20);
-        for _ in 0..number(&mut rest) {
-            blob(&mut rest);
-            blob(&mut rest);
-        }
-    }
-    values
-}
-
-fn take<'b>(rest: &mut &'b [u8], len: usize) -> &'b [u8] {
-    rest.split_off(..len).expect("the corpus file is whole")
-}
-
-fn number(rest: &mut &[u8]) -> u32 {
-    take(rest, 4).iter().rev().fold(0, |number, byte| number << 8 | u32::from(*byte))
-}
-
-fn blob<'b>(rest: &mut &'b [u8]) -> &'b [u8] {
-    match number(rest) {
-        u32::MAX => &[],
-        len => take(rest, len as usize),
-    }
 }
 
 fn bulk(seed: u64) -> ExportTraceServiceRequest {

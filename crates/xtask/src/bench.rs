@@ -4,10 +4,11 @@ use std::io::Write;
 
 use clap::{Args, Subcommand};
 
-use crate::repository::cargo;
-
 mod floor;
+mod micro;
+mod once;
 mod peer;
+mod steady;
 pub(crate) mod usage;
 
 /// Runs the benchmarks; the README quotes no other numbers
@@ -16,6 +17,10 @@ pub(crate) mod usage;
 pub(crate) struct Bench {
     /// Only those whose name contains this
     filter: Option<String>,
+    /// Run all of them once, in little, as tests are built: it says whether they work, not what
+    /// they measure
+    #[arg(long, conflicts_with = "filter")]
+    once: bool,
     #[command(subcommand)]
     whole: Option<Whole>,
 }
@@ -25,17 +30,17 @@ pub(crate) struct Bench {
 enum Whole {
     Peer(peer::Peer),
     Floor(floor::Floor),
+    Steady(steady::Steady),
 }
 
 impl Bench {
     pub(crate) fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         match &self.whole {
-            Some(Whole::Peer(peer)) => return peer.run(out),
-            Some(Whole::Floor(floor)) => return floor.run(out),
-            None => {}
+            Some(Whole::Peer(peer)) => peer.run(out),
+            Some(Whole::Floor(floor)) => floor.run(out),
+            Some(Whole::Steady(steady)) => steady.run(out),
+            None if self.once => once::run(out),
+            None => micro::run(self.filter.as_deref(), out),
         }
-        let mut arguments = vec!["bench", "--workspace", "--bench", "*"];
-        arguments.extend(self.filter.iter().flat_map(|filter| ["--", filter]));
-        cargo(&arguments, &[])
     }
 }

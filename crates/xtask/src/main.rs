@@ -19,6 +19,7 @@ mod replay;
 mod repository;
 mod sim;
 mod soak;
+mod surface;
 #[cfg(test)]
 mod tidy;
 mod verify;

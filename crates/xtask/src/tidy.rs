@@ -1,6 +1,7 @@
 //! What the tree should look like, as tests: each rule is a pure function over files or
 //! packages, holds for the repository, and is shown to see a breach.
 
+mod benches;
 mod edges;
 mod generated;
 mod source;

@@ -13,18 +13,18 @@ use super::{PolicyNames, VERSION, wire};
 
 /// A record of the decision log: one slice of a batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct EncodedSlice {
+pub struct EncodedSlice {
     /// Whose it is ([`parse_batch_key`](crate::parse_batch_key)).
-    pub(crate) key: Vec<u8>,
+    pub key: Vec<u8>,
     /// A `DecisionBatch` of `schemas/decisions.proto`.
-    pub(crate) value: Vec<u8>,
+    pub value: Vec<u8>,
 }
 
 /// The part's batch as records, in the order of their slices: at least one, whose values have at
 /// most `max_bytes`, unless a single entry needs more.
 ///
 /// Policies are recorded by name. A place beyond `names` is recorded as no policy.
-pub(crate) fn encode_batch(
+pub fn encode_batch(
     part: &Part,
     writer: u64,
     scope: u64,

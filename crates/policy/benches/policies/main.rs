@@ -9,8 +9,9 @@
 mod load;
 
 use divan::counter::ItemsCount;
-use divan::{AllocProfiler, Bencher, Divan, black_box};
+use divan::{AllocProfiler, Bencher, black_box};
 use mimalloc::MiMalloc;
+use tailsift_fixture::bench_main;
 use tailsift_policy::{Facts, Kind, PolicySet, Tally};
 use tailsift_trace::{Batch, Millis};
 
@@ -18,12 +19,7 @@ use tailsift_trace::{Batch, Millis};
 static ALLOCATOR: AllocProfiler<MiMalloc> = AllocProfiler::new(MiMalloc);
 
 fn main() {
-    // `cargo test` runs each once, whatever it hands to tests beside.
-    if std::env::args().any(|argument| argument == "--bench") {
-        divan::main();
-    } else {
-        Divan::default().test_benches();
-    }
+    bench_main();
 }
 
 const POLICIES: [usize; 3] = [1, 5, 50];

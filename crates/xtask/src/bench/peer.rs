@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 use tailsift_fixture::{
     Collector, CollectorUnavailable, Comparer, Comparison, KafkaBroker, LoadShape, LoadSpec,
@@ -18,7 +18,7 @@ use crate::collector::find;
 use crate::replay::prepare;
 use crate::repository::{cargo, root};
 
-use contender::{Contender, Stage};
+use contender::{Contender, Setting, Stage};
 use table::Row;
 
 mod contender;
@@ -45,6 +45,9 @@ pub(crate) struct Peer {
     /// How many times the recording is played
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     times: u32,
+    /// Only tailsift so set; may be repeated
+    #[arg(long, value_enum)]
+    setting: Vec<Setting>,
     /// How often each does its work, in turn; the median counts
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
@@ -54,7 +57,8 @@ pub(crate) struct Peer {
     /// Leave the Collector out
     #[arg(long, conflicts_with = "collector")]
     without_collector: bool,
-    /// Another tailsift to measure, in place of this source's release build
+    /// Another tailsift to measure, in place of this source's release build; then nothing is built,
+    /// and the read loop is this very program's
     #[arg(long, value_name = "FILE")]
     tailsift: Option<PathBuf>,
     /// A setting of tailsift's, as KEY=VALUE; may be repeated
@@ -82,23 +86,50 @@ struct Arena<'a> {
     load: Load,
     spans: u64,
     expected: BTreeMap<TraceId, ReferenceTrace>,
+    /// What has the read loop.
+    xtask: &'a Path,
     tailsift: &'a Path,
+    settings: &'a [Setting],
     collector: Option<&'a Path>,
     overrides: &'a [String],
 }
 
 impl Peer {
+    /// One small load, in which traces wait for as little as it takes, and no Collector.
+    pub(crate) fn in_little(tailsift: &Path) -> Self {
+        Self {
+            load: vec![Load::Keyed],
+            setting: vec![Setting::Default],
+            traces: 500,
+            times: 1,
+            runs: 1,
+            collector: None,
+            without_collector: true,
+            tailsift: Some(tailsift.to_owned()),
+            overrides: vec!["window.decision_wait=2s".to_owned()],
+        }
+    }
+
     pub(crate) fn run(&self, out: &mut dyn Write) -> anyhow::Result<()> {
         if self.tailsift.is_none() {
             cargo(&["build", "--release", "-p", "tailsift", "-p", "xtask"], &[])?;
         }
         let built = root().join("target/release/tailsift");
+        let xtask = match self.tailsift {
+            Some(_) => std::env::current_exe()?,
+            None => root().join("target/release/xtask"),
+        };
         let collector = self.find_collector(out)?;
         let kafka = KafkaBroker::start("bench")?;
         let mut loads = self.load.clone();
         if loads.is_empty() {
             loads = Load::value_variants().to_vec();
         }
+        let mut wrong = Vec::new();
+        let settings = match &self.setting[..] {
+            [] => Setting::value_variants(),
+            some => some,
+        };
         for load in loads {
             let (topic, cluster) =
                 (format!("in-{}", load.name()), Cluster::at(&kafka.bootstrap_servers()));
@@ -110,13 +141,21 @@ impl Peer {
                 load,
                 spans,
                 expected,
+                xtask: &xtask,
                 tailsift: self.tailsift.as_deref().unwrap_or(&built),
+                settings,
                 collector: collector.as_deref(),
                 overrides: &self.overrides,
             };
             let rows = arena.measure(self.runs)?;
             table::write(out, &format!("{}: {spans} spans", load.name()), &rows)?;
+            wrong.extend(
+                rows.iter()
+                    .filter(|row| !row.is_right())
+                    .map(|row| format!("{}, {} load", row.name, load.name())),
+            );
         }
+        ensure!(wrong.is_empty(), "not what should have been exported: {}", wrong.join("; "));
         Ok(())
     }
 
@@ -199,7 +238,7 @@ impl Load {
 enum Who {
     ReadLoop,
     Collector,
-    Tailsift(contender::Stage),
+    Tailsift(Stage, Setting),
 }
 
 impl Who {
@@ -207,8 +246,13 @@ impl Who {
         match self {
             Self::ReadLoop => "read loop".to_owned(),
             Self::Collector => format!("Collector {}", Collector::VERSION),
-            Self::Tailsift(Stage::Processor) => "tailsift".to_owned(),
-            Self::Tailsift(Stage::Both) => "tailsift, both stages".to_owned(),
+            Self::Tailsift(stage, setting) => {
+                let stages = match stage {
+                    Stage::Processor => "",
+                    Stage::Both => ", both stages",
+                };
+                format!("tailsift{stages}{}", setting.suffix())
+            }
         }
     }
 }
@@ -217,10 +261,9 @@ impl Arena<'_> {
     /// All take turns, so that a machine that gets slower or faster does so for all of them.
     fn measure(&self, runs: u32) -> anyhow::Result<Vec<Row>> {
         let stage = if self.load.is_keyed() { Stage::Processor } else { Stage::Both };
-        let mut all = vec![Who::ReadLoop, Who::Tailsift(stage)];
-        if self.collector.is_some() {
-            all.insert(1, Who::Collector);
-        }
+        let mut all = vec![Who::ReadLoop];
+        all.extend(self.collector.map(|_| Who::Collector));
+        all.extend(self.settings.iter().map(|setting| Who::Tailsift(stage, *setting)));
         let mut rows: Vec<Vec<Row>> = all.iter().map(|_| Vec::new()).collect();
         for run in 0..runs {
             for (who, rows) in all.iter().zip(&mut rows) {
@@ -237,7 +280,7 @@ impl Arena<'_> {
         let (spent, exported) = match who {
             Who::ReadLoop => contender.floor()?,
             Who::Collector => contender.collector()?,
-            Who::Tailsift(stage) => contender.tailsift(stage)?,
+            Who::Tailsift(stage, setting) => contender.tailsift(stage, setting)?,
         };
         let comparison = exported.map(|exported| self.verify(&exported)).transpose()?;
         Ok(Row { name: who.name(), spans: self.spans, spent, comparison })

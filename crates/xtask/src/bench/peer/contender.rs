@@ -5,6 +5,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
+use clap::ValueEnum;
 use tailsift_fixture::{Collector, GuardedChild, Tailsift};
 use tailsift_kafka::{Admin, Isolation};
 
@@ -38,6 +39,46 @@ pub(super) enum Stage {
     Both,
 }
 
+/// How tailsift is set where peers differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Setting {
+    /// As it is without a word in the configuration: `delivery: exactly_once`, and
+    /// `output.compression: zstd`
+    Default,
+    /// `output.compression: none`, which the Collector's exporter has, too
+    Uncompressed,
+    /// `delivery: at_least_once`
+    AtLeastOnce,
+}
+
+impl Setting {
+    /// What its rows are called by beyond `tailsift`.
+    pub(super) fn suffix(self) -> &'static str {
+        match self {
+            Self::Default => "",
+            Self::Uncompressed => ", uncompressed",
+            Self::AtLeastOnce => ", at least once",
+        }
+    }
+
+    /// Of its topics and groups.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Default => "tailsift",
+            Self::Uncompressed => "tailsift-uncompressed",
+            Self::AtLeastOnce => "tailsift-at-least-once",
+        }
+    }
+
+    fn pair(self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Default => None,
+            Self::Uncompressed => Some(("output.compression", "none")),
+            Self::AtLeastOnce => Some(("delivery", "at_least_once")),
+        }
+    }
+}
+
 /// One run over an arena's load.
 pub(super) struct Contender<'a> {
     pub(super) arena: &'a Arena<'a>,
@@ -58,7 +99,7 @@ type Outcome = anyhow::Result<(Spent, Option<Exported>)>;
 impl Contender<'_> {
     /// Only reads.
     pub(super) fn floor(&self) -> Outcome {
-        let mut command = Command::new(root().join("target/release/xtask"));
+        let mut command = Command::new(self.arena.xtask);
         command
             .args(["bench", "floor", "--bootstrap", &self.arena.bootstrap])
             .args(["--topic", &self.arena.topic])
@@ -70,9 +111,9 @@ impl Contender<'_> {
         Ok((spent, None))
     }
 
-    pub(super) fn tailsift(&self, stage: Stage) -> Outcome {
+    pub(super) fn tailsift(&self, stage: Stage, setting: Setting) -> Outcome {
         const IDLE: Duration = Duration::from_secs(5);
-        let out = self.make_topic("tailsift")?;
+        let out = self.make_topic(setting.name())?;
         let config = root().join("config/peers.yaml");
         let mut arguments: Vec<String> =
             ["run", "-c", &config.to_string_lossy()].map(String::from).into();
@@ -89,6 +130,9 @@ impl Contender<'_> {
         set("http", "off");
         if stage == Stage::Both {
             set("input.keyed_by", "none");
+        }
+        if let Some((key, value)) = setting.pair() {
+            set(key, value);
         }
         for pair in self.arena.overrides {
             arguments.extend(["--set".to_owned(), pair.clone()]);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use serde_json::Value;
-use tailsift_fixture::{Tailsift, http_address, http_get};
+use tailsift_fixture::Tailsift;
 use tailsift_kafka::{Admin, Isolation};
 
 use super::held::Decided;
@@ -16,6 +16,7 @@ use super::{INPUT, PATIENCE};
 use crate::bench::usage::{Usage, usage_of};
 use crate::cluster::Cluster;
 use crate::repository::root;
+use crate::surface::{Metrics, Surface};
 
 /// For a whole run.
 const DONE_WITHIN: Duration = Duration::from_secs(1800);
@@ -142,14 +143,8 @@ impl Run<'_> {
 
 impl Turns {
     /// From a process's metrics.
-    fn of(metrics: &str) -> Self {
-        let sum = |name: &str| {
-            let samples = metrics.lines().filter(|line| {
-                line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
-            });
-            let values = samples.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok());
-            values.sum::<f64>() as u64
-        };
+    fn of(metrics: &Metrics) -> Self {
+        let sum = |name: &str| metrics.sum(name) as u64;
         Self {
             whole: sum("tailsift_second_chances_whole_total"),
             partial: sum("tailsift_second_chances_partial_total"),
@@ -159,24 +154,18 @@ impl Turns {
     }
 }
 
-fn metrics(process: &mut Tailsift) -> anyhow::Result<String> {
+fn metrics(process: &mut Tailsift) -> anyhow::Result<Metrics> {
     // They are published five times a second.
     sleep(Duration::from_millis(500));
-    http_get(&surface(process)?, "/metrics", PATIENCE)
-}
-
-fn surface(process: &mut Tailsift) -> anyhow::Result<String> {
-    process.wait_for_stderr("http is up", PATIENCE, |log| http_address(log).is_some())?;
-    http_address(&process.stderr()).context("no address")
+    Surface::of(process)?.metrics()
 }
 
 /// All traces that a process has judged.
 fn decided(process: &mut Tailsift) -> anyhow::Result<Vec<Decided>> {
-    let address = surface(process)?;
+    let surface = Surface::of(process)?;
     let (mut decided, mut before) = (Vec::new(), String::new());
     loop {
-        let path = format!("/api/v1/traces?limit=1000{before}");
-        let page = http_get(&address, &path, PATIENCE)?;
+        let page = surface.get(&format!("/api/v1/traces?limit=1000{before}"))?;
         let page: Value = serde_json::from_str(&page)?;
         for trace in page["traces"].as_array().context("no list of traces")? {
             decided.push(Decided::of(trace).with_context(|| trace.to_string())?);
