@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Offset, TopicPartitionList};
 use tailsift_sampler::Past;
@@ -242,6 +242,7 @@ impl Source {
             if let Some(event) = self.serve()? {
                 return Ok(event);
             }
+            self.records.lead_again();
             if !self.is_paused.get() {
                 self.records.take();
                 if let Some(message) = self.records.next() {
@@ -262,6 +263,7 @@ impl Source {
         let gone = std::mem::take(&mut *lock(&self.consumer.context().gone));
         if !gone.is_empty() {
             self.records.retain(|message| !gone.contains(&self.number(message.view())));
+            self.records.forget(|partition| gone.contains(&partition));
         }
         match event {
             None => Ok(None),
@@ -279,6 +281,7 @@ impl Source {
             return self.trouble(&error);
         }
         let partition = self.number(message.view());
+        self.records.settle(partition);
         Ok(SourceEvent::Record(SourceRecord { message: Held::Taken(message), partition }))
     }
 
@@ -288,6 +291,11 @@ impl Source {
             return Ok(SourceEvent::Idle);
         }
         Err(self.settings.trouble("consuming", error))
+    }
+
+    fn lead(&self, partition: i32) -> KafkaResult<()> {
+        let (topic, place) = self.settings.topics.place(partition);
+        self.records.lead(self.consumer.client(), partition, &topic, place)
     }
 
     fn number(&self, message: MessageView<'_>) -> i32 {
@@ -352,7 +360,9 @@ impl Source {
         list.add_partition_offset(&topic, place, Offset::Offset(offset))
             .map_err(|error| trouble(&error))?;
         if offset != position {
-            reassign(&self.consumer, &list).map_err(|error| trouble(&error))?;
+            reassign(&self.consumer, &list)
+                .and_then(|()| self.lead(partition))
+                .map_err(|error| trouble(&error))?;
         }
         gate.held_back.remove(&partition);
         let change =
@@ -398,6 +408,7 @@ impl Source {
             unassign(&self.consumer, &held).map_err(|error| trouble(&error))?;
         }
         self.records.retain(|_| false);
+        self.records.forget(|_| true);
         let mut given = lock(&self.consumer.context().given);
         let held = held.elements().into_iter();
         let held: Vec<_> = held
@@ -436,7 +447,7 @@ impl Source {
         for (partition, offset) in &positions {
             let (topic, place) = self.settings.topics.place(*partition);
             list.add_partition_offset(&topic, place, Offset::Offset(*offset))
-                .and_then(|()| self.records.lead(self.consumer.client(), &topic, place))
+                .and_then(|()| self.lead(*partition))
                 .map_err(|error| self.settings.trouble("assigning", &error))?;
         }
         lock(&self.consumer.context().given).clear();

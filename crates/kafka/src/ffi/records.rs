@@ -2,7 +2,7 @@
 //! several times for each.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::ffi::{CStr, CString, c_void};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
@@ -28,6 +28,8 @@ pub(crate) struct Records {
     /// What the queue's callback rings: it needs an owner as long as the callback is set.
     bell: Arc<Bell>,
     taken: RefCell<VecDeque<Message>>,
+    /// Partitions that are led here and of which nothing has come yet.
+    unsettled: RefCell<BTreeMap<i32, Led>>,
 }
 
 // SAFETY: librdkafka's queues may be used from any thread.
@@ -42,29 +44,51 @@ impl Records {
         let opaque = Arc::as_ptr(&bell).cast_mut().cast::<c_void>();
         // SAFETY: the queue is alive; the bell is, until `drop` has taken the callback away.
         unsafe { rdsys::rd_kafka_queue_cb_event_enable(queue.as_ptr(), Some(ring), opaque) };
-        Ok(Self { queue, bell, taken: RefCell::new(VecDeque::with_capacity(BATCH)) })
+        let taken = RefCell::new(VecDeque::with_capacity(BATCH));
+        Ok(Self { queue, bell, taken, unsettled: RefCell::default() })
     }
 
-    /// Has a partition's records come here, once it is assigned, for as long as the client lives.
+    /// Has the records of a partition, here by its number, come here.
+    ///
+    /// When the client stops reading a partition it forgets where its records are led, some time
+    /// after it was told to stop, and does not think of it when it starts again. So they are led
+    /// anew by [`lead_again`](Self::lead_again) until the first has come: that was read after all
+    /// earlier stops.
     pub(crate) fn lead<C: ClientContext>(
         &self,
         client: &Client<C>,
+        number: i32,
         topic: &str,
         partition: i32,
     ) -> KafkaResult<()> {
         let topic = CString::new(topic)?;
-        // SAFETY: client and name are alive. The partition's queue is a reference of ours, given
-        // back below; that it leads here is kept by the queue itself.
-        unsafe {
-            let from =
-                rdsys::rd_kafka_queue_get_partition(client.native_ptr(), topic.as_ptr(), partition);
-            if from.is_null() {
-                return Err(KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownPartition));
-            }
-            rdsys::rd_kafka_queue_forward(from, self.queue.as_ptr());
-            rdsys::rd_kafka_queue_destroy(from);
-        }
+        // SAFETY: client and name are alive; the queue is a reference of ours, given back by `Led`.
+        let from = NonNull::new(unsafe {
+            rdsys::rd_kafka_queue_get_partition(client.native_ptr(), topic.as_ptr(), partition)
+        });
+        let unknown = KafkaError::MessageConsumption(RDKafkaErrorCode::UnknownPartition);
+        let led = Led(from.ok_or(unknown)?);
+        led.to(self.queue);
+        self.unsettled.borrow_mut().insert(number, led);
         Ok(())
+    }
+
+    /// Leads those partitions here of which nothing has come yet.
+    pub(crate) fn lead_again(&self) {
+        self.unsettled.borrow().values().for_each(|led| led.to(self.queue));
+    }
+
+    /// A record of this partition has come.
+    pub(crate) fn settle(&self, number: i32) {
+        let mut unsettled = self.unsettled.borrow_mut();
+        if !unsettled.is_empty() {
+            unsettled.remove(&number);
+        }
+    }
+
+    /// Forgets partitions that are read no longer.
+    pub(crate) fn forget(&self, is_gone: impl Fn(i32) -> bool) {
+        self.unsettled.borrow_mut().retain(|number, _| !is_gone(*number));
     }
 
     /// The next record that was taken.
@@ -102,12 +126,34 @@ impl Records {
 impl Drop for Records {
     fn drop(&mut self) {
         self.taken.borrow_mut().clear();
+        self.unsettled.borrow_mut().clear();
         // SAFETY: the queue is alive. The callback is called with the queue's lock held, which
         // taking it away needs too: after that nobody has the bell.
         unsafe {
             rdsys::rd_kafka_queue_cb_event_enable(self.queue.as_ptr(), None, ptr::null_mut());
             rdsys::rd_kafka_queue_destroy(self.queue.as_ptr());
         }
+    }
+}
+
+/// The queue of one partition.
+struct Led(NonNull<rdsys::rd_kafka_queue_t>);
+
+// SAFETY: librdkafka's queues may be used from any thread.
+unsafe impl Send for Led {}
+
+impl Led {
+    /// Has what is in it, and what comes, go to another queue.
+    fn to(&self, queue: NonNull<rdsys::rd_kafka_queue_t>) {
+        // SAFETY: both are alive; the partition's queue keeps a reference of its own.
+        unsafe { rdsys::rd_kafka_queue_forward(self.0.as_ptr(), queue.as_ptr()) };
+    }
+}
+
+impl Drop for Led {
+    fn drop(&mut self) {
+        // SAFETY: a reference of ours, given back once.
+        unsafe { rdsys::rd_kafka_queue_destroy(self.0.as_ptr()) };
     }
 }
 
