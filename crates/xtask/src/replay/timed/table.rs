@@ -31,28 +31,29 @@ pub(super) fn write(out: &mut dyn Write, rows: &[Row]) -> std::io::Result<()> {
         let seconds = |ms: Option<i64>| {
             ms.map_or_else(|| "–".to_owned(), |ms| format!("{:.2}", ms as f64 / 1e3))
         };
-        let [p50, p90, spans, cpu, peak] = match held {
+        // A process that was killed takes with it what it has counted.
+        let [p50, p90, spans, cpu, peak, whole, in_part, again] = match held {
             Some(held) => [
                 seconds(held.p50_ms),
                 seconds(held.p90_ms),
                 held.spans_at_most.to_string(),
                 format!("{:.2}", usage.cpu.as_secs_f64()),
                 (usage.peak_bytes >> 20).to_string(),
+                turns.whole.to_string(),
+                turns.partial.to_string(),
+                format!("{:.1} %", 100.0 * turns.read_again as f64 / turns.read.max(1) as f64),
             ],
-            None => ["–"; 5].map(str::to_owned),
+            None => ["–"; 8].map(str::to_owned),
         };
         writeln!(
             out,
-            "| {name} | {} | {} | {} | {} | {} | {p50} | {p90} | {spans} | {killed} | {:.1} | {cpu} | {peak} | {} | {} | {:.1} % |",
+            "| {name} | {} | {} | {} | {} | {} | {p50} | {p90} | {spans} | {killed} | {:.1} | {cpu} | {peak} | {whole} | {in_part} | {again} |",
             found.expected,
             found.missing,
             found.partial,
             found.repeated_spans,
             found.unexpected,
             took.as_secs_f64(),
-            turns.whole,
-            turns.partial,
-            100.0 * turns.read_again as f64 / turns.read.max(1) as f64,
         )?;
     }
     writeln!(out)?;
