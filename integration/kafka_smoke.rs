@@ -1,14 +1,15 @@
 //! The Kafka crate against a real broker.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, ensure};
 use tailsift_fixture::{KafkaBroker, SharedKafka, integration_main, unique_name};
 use tailsift_kafka::{
-    Admin, Ensured, Isolation, Outgoing, PartitionOffset, Partitioner, ReadRange, Reader,
-    TopicPlan, Writer,
+    Admin, Ensured, Isolation, Membership, Outgoing, PartitionOffset, Partitioner, ReadRange,
+    Reader, RevokeHandler, Source, SourceEvent, SourceSettings, Start, TopicPlan, Topics, Writer,
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -20,6 +21,7 @@ fn main() -> ExitCode {
         ("keys_go_where_the_partitioner_says", keys_go_where_the_partitioner_says),
         ("deleted_records_are_passed_over", deleted_records_are_passed_over),
         ("a_bulk_load_is_written_and_read", a_bulk_load_is_written_and_read),
+        ("a_member_is_given_each_record_once", a_member_is_given_each_record_once),
         ("a_broker_outlives_stalls_and_crashes", a_broker_outlives_stalls_and_crashes),
     ])
 }
@@ -188,6 +190,74 @@ fn a_bulk_load_is_written_and_read() -> anyhow::Result<()> {
     })?;
     ensure!(visited == u64::from(RECORDS) && bytes == RECORDS as usize * 1000);
     ensure!(sum == u64::from(RECORDS) * u64::from(RECORDS - 1) / 2);
+    Ok(())
+}
+
+struct Careless;
+
+impl RevokeHandler for Careless {
+    fn handle_revoked(&self, _: &Membership<'_>, _: &[i32]) {}
+
+    fn handle_lost(&self, _: &[i32]) {}
+}
+
+/// Through pauses at any record, from wherever it starts, and once more when it reads again.
+fn a_member_is_given_each_record_once() -> anyhow::Result<()> {
+    const RECORDS: i64 = 600;
+    let kafka = SharedKafka::require()?;
+    let topic = unique_name("member");
+    Admin::new(&kafka.client_settings())?.ensure(&plan(&topic, 3))?;
+    let mut writer = Writer::new(&kafka.client_settings())?;
+    for number in 0..RECORDS {
+        let value = number.to_string();
+        for partition in 0..3 {
+            let (partition, value) = (Some(partition), Some(value.as_bytes()));
+            writer.send(Outgoing { topic: &topic, partition, value, ..Outgoing::default() })?;
+        }
+    }
+    writer.flush(PATIENCE)?;
+    let settings = SourceSettings {
+        client: kafka.client_settings(),
+        group: unique_name("members"),
+        instance: None,
+        subscription: vec![topic.clone()],
+        topics: Topics::new(&topic),
+        start: Start::Earliest,
+        scope: 1,
+    };
+    let source = Source::join(settings, Box::new(Careless))?;
+    for starts in [[0, 250, RECORDS - 1], [RECORDS - 1, 0, 77]] {
+        let mut next: BTreeMap<i32, i64> = (0..3).zip(starts).collect();
+        let mut left: i64 = starts.iter().map(|start| RECORDS - start).sum();
+        let until = Instant::now() + PATIENCE;
+        while left > 0 {
+            ensure!(Instant::now() < until, "{left} are missing: {next:?}");
+            match source.poll(Duration::from_millis(20))? {
+                SourceEvent::Record(record) => {
+                    let next = next.get_mut(&record.partition()).context("a strange partition")?;
+                    ensure!(record.offset() == *next, "{record:?} in place of {next}");
+                    ensure!(record.value() == Some(next.to_string().as_bytes()), "{record:?}");
+                    *next += 1;
+                    left -= 1;
+                }
+                SourceEvent::Assigned(partitions) => {
+                    for one in partitions {
+                        source.start(one.partition, next[&one.partition])?;
+                    }
+                }
+                SourceEvent::Given | SourceEvent::Idle => continue,
+            }
+            if left % 37 == 0 {
+                source.set_paused(true)?;
+                let event = source.poll(Duration::from_millis(5))?;
+                ensure!(!matches!(event, SourceEvent::Record(_)), "{event:?} while paused");
+                source.set_paused(false)?;
+            }
+        }
+        let event = source.poll(Duration::from_millis(200))?;
+        ensure!(!matches!(event, SourceEvent::Record(_)), "{event:?} is more than there was");
+        source.reread()?;
+    }
     Ok(())
 }
 
