@@ -43,6 +43,17 @@ fn count(min_spans: i32, max_spans: i32) -> Kind {
     Kind::SpanCount(SpanCount { min_spans, max_spans })
 }
 
+/// A topic, and its owner, by whom `a` was dropped and then forgotten.
+fn forgotten() -> (Topic, Shard) {
+    let mut topic = Topic::default();
+    let mut first = shard(chance());
+    feed(&mut first, DROPPED);
+    topic.commit(&mut first);
+    feed(&mut first, &[(3, 4200, &[PLAIN])]);
+    topic.commit(&mut first);
+    (topic, first)
+}
+
 #[test]
 fn a_late_failure_is_kept_alone_and_what_is_missing_is_told() {
     let mut shard = dropped_by(vec![errors()]);
@@ -84,12 +95,7 @@ fn late_spans_that_change_nothing_are_missing_too() {
 
 #[test]
 fn the_next_owner_knows_that_a_drop_may_be_turned() {
-    let mut topic = Topic::default();
-    let mut first = shard(chance());
-    feed(&mut first, DROPPED);
-    topic.commit(&mut first);
-    feed(&mut first, &[(3, 4200, &[PLAIN])]);
-    topic.commit(&mut first);
+    let (topic, mut first) = forgotten();
     let entry = &topic.last().entries[0];
     assert_eq!((entry.facts.as_ref(), entry.sources.as_ref(), entry.may_turn), (None, None, true));
     // Who dies before the cut leaves the late spans to the next one, who does the same.
@@ -105,12 +111,7 @@ fn the_next_owner_knows_that_a_drop_may_be_turned() {
 
 #[test]
 fn who_gives_no_second_chance_passes_on_that_there_was_one() {
-    let mut topic = Topic::default();
-    let mut first = shard(chance());
-    feed(&mut first, DROPPED);
-    topic.commit(&mut first);
-    feed(&mut first, &[(3, 4200, &[PLAIN])]);
-    topic.commit(&mut first);
+    let (mut topic, _) = forgotten();
     let mut without = topic.next_owner(limits());
     feed(&mut without, &[(4, 4300, &[FAILED])]);
     topic.commit(&mut without);
