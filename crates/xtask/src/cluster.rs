@@ -77,14 +77,7 @@ impl Cluster {
         for record in records {
             let headers: Vec<_> =
                 record.headers.iter().map(|(name, value)| (&**name, &**value)).collect();
-            writer.send(Outgoing {
-                topic,
-                partition: Some(record.partition),
-                key: record.key.as_deref(),
-                value: Some(&record.value),
-                headers: &headers,
-                timestamp_ms: Some(record.timestamp_ms),
-            })?;
+            writer.send(Outgoing { headers: &headers, ..outgoing(topic, &record) })?;
             written.records += 1;
             written.spans += u64::from(record.spans);
             written.bytes += record.value.len() as u64;
@@ -94,6 +87,18 @@ impl Cluster {
         writer.flush(FLUSH_PATIENCE)?;
         written.took = started.elapsed();
         Ok(written)
+    }
+}
+
+/// A record of a load as it is sent, but for its headers.
+pub(crate) fn outgoing<'a>(topic: &'a str, record: &'a LoadRecord) -> Outgoing<'a> {
+    Outgoing {
+        topic,
+        partition: Some(record.partition),
+        key: record.key.as_deref(),
+        value: Some(&record.value),
+        headers: &[],
+        timestamp_ms: Some(record.timestamp_ms),
     }
 }
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
 use tailsift_fixture::{Churn, LoadRecord, LoadShape, LoadSpec, NamedPolicy, ReferenceTrace};
-use tailsift_kafka::{Outgoing, Writer};
+use tailsift_kafka::Writer;
 use tailsift_trace::TraceId;
 
 use super::{INPUT, PARTITIONS, PATIENCE};
-use crate::cluster::{Cluster, now_ms};
+use crate::cluster::{Cluster, now_ms, outgoing};
 
 /// Spans of a trace of the even load.
 const TRACE_SPANS: u32 = 12;
@@ -153,14 +153,7 @@ impl Feeding {
     }
 
     fn send(&mut self, record: &LoadRecord) -> anyhow::Result<()> {
-        self.writer.send(Outgoing {
-            topic: INPUT,
-            partition: Some(record.partition),
-            key: record.key.as_deref(),
-            value: Some(&record.value),
-            headers: &[],
-            timestamp_ms: Some(record.timestamp_ms),
-        })?;
+        self.writer.send(outgoing(INPUT, record))?;
         self.records += 1;
         self.spans += u64::from(record.spans);
         Ok(())

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, ensure};
 use tailsift_fixture::{LoadRecord, LoadShape, LoadSpec};
-use tailsift_kafka::{ClientSettings, Outgoing, Writer};
+use tailsift_kafka::{ClientSettings, Writer};
 
-use crate::cluster::now_ms;
+use crate::cluster::{now_ms, outgoing};
 
 /// All of a load is held in memory, so that feeding it takes as little as it can of the machine
 /// that is shared with what is measured.
@@ -116,14 +116,7 @@ impl Load {
                 }
                 sleep(TICK);
             }
-            writer.send(Outgoing {
-                topic,
-                partition: Some(record.partition),
-                key: record.key.as_deref(),
-                value: Some(&record.value),
-                headers: &[],
-                timestamp_ms: Some(record.timestamp_ms),
-            })?;
+            writer.send(outgoing(topic, record))?;
         }
         writer.flush(FLUSHED_WITHIN)?;
         Ok(late_ms)
